@@ -1,0 +1,71 @@
+"""A delivery is one arrival of bytes: a webhook call, an API answer, a file. It is kept before it is understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+
+class Channel(StrEnum):
+    """How bytes came in. All channels go one path; a later channel outranks an earlier one on a tie of versions."""
+
+    WEBHOOK = "webhook"
+    FILE = "file"
+    FETCH = "fetch"
+    MANUAL = "manual"
+
+    @property
+    def rank(self) -> int:
+        """Return the channel's rank on a tie: what was asked for outranks what was told; a person outranks both."""
+        return _RANKS[self]
+
+    @property
+    def is_signed(self) -> bool:
+        """Return whether deliveries of this channel carry a signature of their sender."""
+        return self in (Channel.WEBHOOK, Channel.MANUAL)
+
+
+_RANKS = {Channel.WEBHOOK: 0, Channel.FILE: 1, Channel.FETCH: 2, Channel.MANUAL: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One arrival of bytes, exactly as it came, with what is needed to check its signature again.
+
+    `headers` holds only those that the provider's signature or encoding needs, names in lower case; `target` is what was
+    called (webhook: path and query as received), asked for (fetch: method and path) or read (file: its name).
+    """
+
+    delivery_id: str
+    provider: str
+    channel: Channel
+    received_at: datetime
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def object_name(self) -> str:
+        """Return the name in the raw store: hour first, so that a closed hour is one prefix; same in every world."""
+        return f"{self.received_at:%Y/%m/%d/%H}/{self.provider}/{self.channel.value}/{self.delivery_id}"
+
+    @property
+    def body_sha256(self) -> str:
+        """Return the digest of the bytes as received, in hex."""
+        return sha256(self.body).hexdigest()
+
+    @property
+    def announcement(self) -> "Announcement":
+        """Return the pointer that is announced on the bus."""
+        return Announcement(self.object_name, self.delivery_id, self.provider, self.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What travels on the bus: a pointer to a kept delivery, never its content."""
+
+    object_name: str
+    delivery_id: str
+    provider: str
+    channel: Channel

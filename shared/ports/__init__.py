@@ -1,0 +1,1 @@
+"""The small interfaces through which the pipeline meets the world."""
