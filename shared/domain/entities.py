@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from shared.domain.facts import EntityKind
+from shared.domain.errors import TerminalError
+from shared.domain.facts import EntityKey, EntityKind, Fact
 
 
 class Merge(Enum):
@@ -158,3 +159,19 @@ OCCURRED_AT: Mapping[EntityKind, str] = {
     EntityKind.SETTLEMENT_LINE: "settled_at_ms",
 }
 """The instant by which each kind is listed in a window (a ticket by its trip: that is how the platform lists them)."""
+
+
+def refuse_undeclared(fact: Fact) -> None:
+    """Raise TerminalError where a provider's code states what this vocabulary does not have: that is a defect to mend."""
+    fields = FIELDS[fact.key.kind]
+    for name, value in fact.values.items():
+        declared = fields.get(name)
+        if declared is None or type(value) is not declared.type:
+            raise TerminalError(
+                f"{fact.key.kind.value}.{name} as {type(value).__name__} is not declared in domain/entities.py; "
+                "declare it there or mend the provider's translate.py"
+            )
+        if declared.link is not None and EntityKey.parse(str(value)).kind is not declared.link:
+            raise TerminalError(
+                f"{fact.key.kind.value}.{name} must point at a {declared.link.value}; mend translate.py"
+            )

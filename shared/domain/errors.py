@@ -80,7 +80,7 @@ class Refusal(StrEnum):
     SIGNATURE_WRONG = "signature_wrong"
     SIGNATURE_STALE = "signature_stale"
     SIGNATURE_FROM_FUTURE = "signature_from_future"
-    NO_SECRET = "no_secret"
+    NO_SECRET = "no_secret"  # noqa: S105  the name of a refusal
 
 
 class RefusedError(AsientoError):

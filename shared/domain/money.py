@@ -47,12 +47,14 @@ class Money:
         # bool is an int in Python; `type(...) is int` keeps True from being one centavo.
         if type(self.amount_minor) is not int:
             raise UnreadableError(
-                Quarantine.WRONG_TYPE, f"an amount must be an integer of minor units, not {type(self.amount_minor).__name__}"
+                Quarantine.WRONG_TYPE,
+                f"an amount must be an integer of minor units, not {type(self.amount_minor).__name__}",
             )
         decimals_of(self.currency)
         if abs(self.amount_minor) > AMOUNT_MINOR_MAX:
             raise UnreadableError(
-                Quarantine.AMOUNT_OUT_OF_RANGE, f"{self.currency} amount exceeds {AMOUNT_MINOR_MAX} minor units; check its scale"
+                Quarantine.AMOUNT_OUT_OF_RANGE,
+                f"{self.currency} amount exceeds {AMOUNT_MINOR_MAX} minor units; check its scale",
             )
 
     def __str__(self) -> str:
@@ -63,15 +65,14 @@ class Money:
         return f"{self.currency} {sign}{whole}.{part:0{decimals}d}" if decimals else f"{self.currency} {sign}{whole}"
 
 
-def decimals_of(currency: str) -> int:
+def decimals_of(currency: object) -> int:
     """Return how many decimals a currency has; raise UnreadableError(unknown_currency) if it is not known."""
-    try:
+    if isinstance(currency, str) and currency in CURRENCY_DECIMALS:
         return CURRENCY_DECIMALS[currency]
-    except (KeyError, TypeError):
-        shown = currency[:8] if isinstance(currency, str) else type(currency).__name__
-        raise UnreadableError(
-            Quarantine.UNKNOWN_CURRENCY, f"{shown!r} is not in CURRENCY_DECIMALS; add it there and replay"
-        ) from None
+    shown = currency[:8] if isinstance(currency, str) else type(currency).__name__
+    raise UnreadableError(
+        Quarantine.UNKNOWN_CURRENCY, f"{shown!r} is not in CURRENCY_DECIMALS; add it there and replay"
+    )
 
 
 def from_minor(amount: object, currency: str) -> Money:
@@ -87,7 +88,9 @@ def from_scaled(amount: object, scale: int, currency: str) -> Money:
     scaled = _integer(amount, f"1/{scale} units") * 10 ** decimals_of(currency)
     minor, rest = divmod(scaled, scale)
     if rest:
-        raise UnreadableError(Quarantine.EXCESS_PRECISION, f"{currency} amount at scale {scale} falls between two minor units")
+        raise UnreadableError(
+            Quarantine.EXCESS_PRECISION, f"{currency} amount at scale {scale} falls between two minor units"
+        )
     return Money(currency, minor)
 
 
@@ -103,7 +106,9 @@ def from_major(amount: object, currency: str) -> Money:
     scaled = number.scaleb(decimals_of(currency))
     minor = int(scaled)
     if minor != scaled:
-        raise UnreadableError(Quarantine.EXCESS_PRECISION, f"{currency} has {decimals_of(currency)} decimals; the amount has more")
+        raise UnreadableError(
+            Quarantine.EXCESS_PRECISION, f"{currency} has {decimals_of(currency)} decimals; the amount has more"
+        )
     return Money(currency, minor)
 
 

@@ -59,7 +59,8 @@ class Derivation:
     object_name: str
     rank: int
     received_at_ms: int
-    result: Reading | UnreadableError | Exception
+    result: Reading | Exception
+    """UnreadableError: its meaning is not certain. Any other exception: our code failed on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,10 @@ class _Settlement:
             event_key, event_type = result.event_key, result.event_type
         else:
             # The type of an unforeseen error is safe to keep; its text may quote a passenger's name.
-            outcome, reason = Outcome.FAILED, f"{type(result).__name__}: see the log of this attempt, mend the code, replay"
+            outcome, reason = (
+                Outcome.FAILED,
+                f"{type(result).__name__}: see the log of this attempt, mend the code, replay",
+            )
             event_key = event_type = ""
         attempt = Attempt(self._now_ms, outcome, reason, self._code_version)
         before = known.attempts if known else ()
@@ -183,7 +187,10 @@ class _Settlement:
             return Outcome.CONFLICT, "; ".join(clashes)
         if reading.facts and not stands:
             return Outcome.SUPERSEDED, "everything it says has been said again, later"
-        return Outcome.APPLIED, "" if reading.facts or reading.wants else f"{reading.event_type} states nothing about money"
+        return (
+            Outcome.APPLIED,
+            "" if reading.facts or reading.wants else f"{reading.event_type} states nothing about money",
+        )
 
     def _join_facts(self, derivation: Derivation, reading: Reading) -> tuple[bool, list[str]]:
         """Join all facts of a reading; return whether any stands, and the fields that now disagree."""

@@ -58,3 +58,7 @@ class Window:
             return []
         first, last = business_day(self.start), business_day(self.end - _MILLISECOND)
         return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+ALL_TIME = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+"""A window that holds everything that was ever received."""

@@ -1,0 +1,83 @@
+"""Group commit: one flush serves all writes that wait for it.
+
+Writes are handed to one thread. While it flushes, others queue up; the next flush takes all of them. The cost of a
+durable write is then shared by whoever came in the meantime, and nobody waits longer than two flushes.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class GroupWriter(Generic[Item, Result]):
+    """Runs `write(batch)` on a thread of its own and gives every caller the result of its own item.
+
+    `write` returns one result or one exception for each item, in order; if it raises, every item of the batch fails with that.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result | Exception]], batch_max: int = 512) -> None:
+        """Start lazily: no thread runs until the first item comes."""
+        self._write = write
+        self._batch_max = batch_max
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    async def submit(self, item: Item) -> Result:
+        """Wait until the item is written; raise what writing it raised."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        with self._wake:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
+                self._thread.start()
+            self._waiting.append((item, future))
+            self._wake.notify()
+        return await future
+
+    def close(self) -> None:
+        """Write what is waiting, then end the thread."""
+        with self._wake:
+            self._is_closed = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._waiting and not self._is_closed:
+                    self._wake.wait()
+                if not self._waiting:
+                    return
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
+            self._flush(taken)
+
+    def _flush(self, taken: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        results: Sequence[Result | Exception]
+        try:
+            results = self._write([item for item, _ in taken])
+        except Exception as failure:  # noqa: BLE001  handed to every waiting caller, none is swallowed
+            results = [failure] * len(taken)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Result], Result | Exception]]] = {}
+        for (_, future), result in zip(taken, results, strict=True):
+            by_loop.setdefault(future.get_loop(), []).append((future, result))
+        for loop, settled in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_settle, settled)
+
+
+def _settle(settled: list[tuple["asyncio.Future[Result]", "Result | Exception"]]) -> None:
+    for future, result in settled:
+        if future.done():  # its caller went away; the write stands
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -1,0 +1,194 @@
+"""The raw store in one SQLite file: append-only by trigger, create-only by key, one flush for all that wait."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shared.adapters.embedded.group_writer import GroupWriter
+from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
+from shared.domain.deliveries import Channel, Delivery
+from shared.domain.errors import ConflictError, NotFoundError
+from shared.domain.times import Window
+from shared.ports.raw_store import Created
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    name TEXT PRIMARY KEY, received_at TEXT NOT NULL, target TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS objects_never_change BEFORE UPDATE ON objects
+BEGIN SELECT RAISE(ABORT, 'raw objects are immutable'); END;
+CREATE TRIGGER IF NOT EXISTS objects_never_go BEFORE DELETE ON objects
+BEGIN SELECT RAISE(ABORT, 'raw objects are never deleted'); END;
+"""
+
+_COLUMNS = "name, received_at, target, headers, body"
+
+
+class SqliteRawStore:
+    """RawStore on one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the store."""
+        self._database = Database(path, _SCHEMA, Durability.FULL)
+        self._writer: GroupWriter[Delivery, Created] = GroupWriter(self._insert)
+
+    async def create(self, delivery: Delivery) -> Created:
+        """Keep one delivery durably; one flush serves all that wait."""
+        return await self._writer.submit(delivery)
+
+    def create_all(self, deliveries: Sequence[Delivery]) -> list[Created]:
+        """Keep many deliveries in one transaction."""
+        results = self._insert(deliveries)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return [result for result in results if isinstance(result, Created)]
+
+    def read(self, object_name: str) -> Delivery:
+        """Return a kept delivery."""
+        return self.read_all([object_name])[0]
+
+    def read_all(self, object_names: Sequence[str]) -> list[Delivery]:
+        """Return kept deliveries in the order asked for."""
+        # The columns are ours and constant; what is asked for is bound.
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM objects WHERE name IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (json_list(object_names),),
+        )
+        found = {row[0]: _delivery(row) for row in rows}
+        missing = next((name for name in object_names if name not in found), None)
+        if missing is not None:
+            raise NotFoundError(f"there is no raw object {missing}; list the hour to see what is there")
+        return [found[name] for name in object_names]
+
+    def names(self, window: Window) -> Iterator[str]:
+        """Yield the names of what was received in the window."""
+        for name, _ in self._in_window("name, received_at", window):
+            yield name
+
+    def deliveries(self, window: Window) -> Iterator[Delivery]:
+        """Yield what was received in the window."""
+        for row in self._in_window(_COLUMNS, window):
+            yield _delivery(row)
+
+    def close(self) -> None:
+        """Write what waits and close the file."""
+        self._writer.close()
+        self._database.close()
+
+    def _in_window(self, columns: str, window: Window) -> Iterator[Any]:
+        first, last = (f"{instant.astimezone(UTC):%Y/%m/%d/%H}" for instant in (window.start, window.end))
+        sql = (
+            f"SELECT {columns} FROM objects WHERE name > :after AND name >= :first AND name < :beyond "  # noqa: S608  constant columns
+            "ORDER BY name LIMIT :page_size"
+        )
+        bounds = {"first": first, "beyond": last + "0"}  # '0' sorts right after '/'
+        for row in pages(self._database, sql, bounds, page_size=500):
+            if window.start <= datetime.fromisoformat(row[1]) < window.end:
+                yield row
+
+    def _insert(self, deliveries: Sequence[Delivery]) -> list[Created | Exception]:
+        with self._database.transaction() as connection:
+            return [_insert_one(connection, delivery) for delivery in deliveries]
+
+
+class SqliteRejectedStore:
+    """RejectedStore on one file, bounded by bytes; the oldest go first."""
+
+    _SCHEMA = """
+    CREATE TABLE IF NOT EXISTS rejected (
+        name TEXT PRIMARY KEY, received_at TEXT NOT NULL, target TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
+        reason TEXT NOT NULL, bytes INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS counts (reason TEXT PRIMARY KEY, kept INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS size (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL);
+    INSERT OR IGNORE INTO size VALUES (1, 0);
+    """
+
+    def __init__(self, path: Path, capacity_bytes: int = 256 * 1024 * 1024) -> None:
+        """Open or create the store; it never holds more than `capacity_bytes` of bodies."""
+        self._database = Database(path, self._SCHEMA, Durability.NORMAL)
+        self._capacity_bytes = capacity_bytes
+
+    def keep(self, delivery: Delivery, reason: str) -> None:
+        """Keep a rejected delivery; make room for it by letting the oldest go."""
+        size = len(delivery.body)
+        with self._database.transaction() as connection:
+            self._make_room(connection, size)
+            connection.execute(
+                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?)", (*_row(delivery), reason, size)
+            )
+            connection.execute("UPDATE size SET bytes = bytes + ?", (size,))
+            _count(connection, reason, 1)
+
+    def rejected(self) -> Iterator[tuple[Delivery, str]]:
+        """Yield what is kept, oldest first."""
+        sql = (
+            f"SELECT {_COLUMNS}, reason FROM rejected WHERE name > :after "  # noqa: S608  constant columns
+            "ORDER BY name LIMIT :page_size"
+        )
+        for row in pages(self._database, sql, {}, page_size=200):
+            yield _delivery(row), row[5]
+
+    def discard(self, delivery_id: str) -> None:
+        """Forget one."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "DELETE FROM rejected WHERE name LIKE ? RETURNING bytes", (f"%/{delivery_id}",)
+            ).fetchall()
+            connection.execute("UPDATE size SET bytes = bytes - ?", (sum(size for (size,) in found),))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many were kept by reason, and how many were dropped."""
+        return dict(self._database.rows("SELECT reason, kept FROM counts ORDER BY reason"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _make_room(self, connection: sqlite3.Connection, size: int) -> None:
+        (held,) = connection.execute("SELECT bytes FROM size").fetchone()
+        while held and held + size > self._capacity_bytes:
+            gone = connection.execute(
+                "DELETE FROM rejected WHERE name IN (SELECT name FROM rejected ORDER BY name LIMIT 100) RETURNING bytes"
+            ).fetchall()
+            if not gone:
+                return
+            freed = sum(row_bytes for (row_bytes,) in gone)
+            held -= freed
+            connection.execute("UPDATE size SET bytes = bytes - ?", (freed,))
+            _count(connection, "dropped", len(gone))
+
+
+def _count(connection: sqlite3.Connection, reason: str, by: int) -> None:
+    connection.execute(
+        "INSERT INTO counts VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET kept = kept + excluded.kept", (reason, by)
+    )
+
+
+def _insert_one(connection: sqlite3.Connection, delivery: Delivery) -> Created | Exception:
+    row = _row(delivery)
+    if connection.execute("INSERT OR IGNORE INTO objects VALUES (?, ?, ?, ?, ?)", row).rowcount:
+        return Created.CREATED
+    held = connection.execute(
+        "SELECT name, received_at, target, headers, body FROM objects WHERE name = ?", (delivery.object_name,)
+    ).fetchone()
+    if tuple(held) == row:
+        return Created.ALREADY_THERE
+    return ConflictError(f"raw object {delivery.object_name} already holds other bytes; nothing was changed")
+
+
+def _row(delivery: Delivery) -> tuple[str, str, str, str, bytes]:
+    received_at = delivery.received_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return delivery.object_name, received_at, delivery.target, to_json(dict(delivery.headers)), delivery.body
+
+
+def _delivery(row: Any) -> Delivery:
+    name, received_at, target, headers, body = row[:5]
+    *_, provider, channel, delivery_id = name.split("/")
+    return Delivery(
+        delivery_id, provider, Channel(channel), datetime.fromisoformat(received_at), target, json.loads(headers), body
+    )

@@ -1,0 +1,105 @@
+"""How the embedded adapters use SQLite: one writer at a time, readers beside it, durability chosen by name."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from shared.domain.errors import TransientError
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another process before the error is transient."""
+
+
+class Durability(StrEnum):
+    """What survives: FULL, a power cut after commit; NORMAL, a killed process (a power cut may lose the last commits)."""
+
+    FULL = "FULL"
+    NORMAL = "NORMAL"
+
+
+class Database:
+    """One SQLite file in write-ahead mode, with a connection for each thread and one write transaction at a time."""
+
+    def __init__(self, path: Path, schema: str, durability: Durability = Durability.FULL) -> None:
+        """Open or create the file and apply `schema` (only `IF NOT EXISTS` statements)."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._durability = durability
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._writing = threading.RLock()
+        with self._writing:
+            self.connection.executescript(schema)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._durability.value}")
+            connection.execute("PRAGMA cache_size = -65536")
+            self._local.connection = connection
+            with self._opening:
+                self._connections.append(connection)
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run one write transaction: all of it or none. Raises TransientError if another process keeps the file locked."""
+        with self._writing:
+            connection = self.connection
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as locked:
+                raise TransientError(f"{self.path.name} is locked by another writer: {locked}; try again") from locked
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
+        """Return all rows of a small query."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._opening:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
+
+
+def pages(database: Database, sql: str, parameters: dict[str, Any], page_size: int = 2_000) -> Iterator[Any]:
+    """Yield the rows of a query ordered by its first column, page by page, holding no read transaction open.
+
+    `sql` must filter by `> :after`, order by its first column and end in `LIMIT :page_size`.
+    """
+    after = ""
+    while True:
+        page = database.rows(sql, {**parameters, "after": after, "page_size": page_size})
+        yield from page
+        if len(page) < page_size:
+            return
+        after = page[-1][0]
+
+
+def to_json(value: Any) -> str:
+    """Return compact JSON; documents hold text, integers and truths only."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def json_list(values: Sequence[str] | set[str] | frozenset[str]) -> str:
+    """Return values as one JSON parameter, for `IN (SELECT value FROM json_each(?))`."""
+    return to_json(list(values))

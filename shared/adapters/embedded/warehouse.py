@@ -1,0 +1,146 @@
+"""The warehouse in one DuckDB file. GoogleSQL is rendered once per statement and process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from shared.domain.errors import TerminalError, TransientError
+from shared.ports.warehouse import Columns, Parameters, Row
+
+_TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "DATE": "DATE"}
+_ROWS_AT_ONCE = 1_000
+_OBJECT_BYTES_MAX = 64 * 1024 * 1024
+"""The longest line of a loaded file: a body of the largest size with every character escaped."""
+
+
+class DuckDbWarehouse:
+    """A warehouse of one process: DuckDB lets one process at a time write its file.
+
+    Jobs are not remembered, for none outlives the process that runs it: the file is changed by whole statements only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and make it if there is none; raises TransientError while another process holds it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _told_apart(f"opening {path.name}"):
+            # Extensions are part of the wheel; nothing is fetched from anywhere. Order is asked for where it matters.
+            self._connection = duckdb.connect(
+                str(path), config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"}
+            )
+
+    def ensure_table(self, table: str, columns: Columns) -> None:
+        """Create the table or add the columns that it lacks."""
+        dataset, name = table.split(".")
+        with _told_apart(f"making {table}"):
+            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{dataset}"')
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({_declared(columns)})")
+            rows = self._connection.execute(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
+                [dataset, name],
+            ).fetchall()
+        present = dict(rows)
+        for column, kind in columns.items():
+            if column not in present:
+                with _told_apart(f"adding {table}.{column}"):
+                    self._connection.execute(f'ALTER TABLE {_quoted(table)} ADD COLUMN "{column}" {_TYPES[kind]}')
+            elif present[column] != _TYPES[kind]:
+                raise TerminalError(
+                    f"{table}.{column} is {present[column]} and its model now says {kind}: give the column a new name"
+                )
+
+    def load(self, table: str, columns: Columns, rows: Path, *, job_id: str, replace: bool) -> int:
+        """Load newline-delimited JSON with the declared columns; nothing is guessed from the content."""
+        typed = ", ".join(f"'{name}': '{_TYPES[kind]}'" for name, kind in columns.items())
+        source = f"read_json(?, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {_OBJECT_BYTES_MAX})"
+        names = ", ".join(f'"{name}"' for name in columns)
+        with _told_apart(f"job {job_id}"), self._transaction():
+            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{table.split(".")[0]}"')
+            if replace:
+                self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} ({_declared(columns)})")
+            if rows.stat().st_size == 0:
+                return 0
+            loaded = self._connection.execute(
+                f"INSERT INTO {_quoted(table)} ({names}) SELECT {names} FROM {source}",  # noqa: S608  names are declared ones
+                [str(rows)],
+            ).fetchone()
+        return int(loaded[0]) if loaded else 0
+
+    def execute(self, sql: str, parameters: Parameters, *, job_id: str) -> None:
+        """Run one statement; DuckDB makes it a transaction of its own."""
+        rendered, names = render(sql)
+        with _told_apart(f"job {job_id}"):
+            self._connection.execute(rendered, {name: parameters[name] for name in names})
+
+    def replace_view(self, view: str, sql: str) -> None:
+        """Make a view mean this query."""
+        rendered, _ = render(sql)
+        with _told_apart(f"view {view}"):
+            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{view.split(".")[0]}"')
+            self._connection.execute(f"CREATE OR REPLACE VIEW {_quoted(view)} AS {rendered}")
+
+    def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """Yield rows in portions, on a cursor of its own: others may run statements meanwhile."""
+        rendered, names = render(sql)
+        with _told_apart("a query"):
+            cursor = self._connection.cursor()
+            cursor.execute(rendered, {name: parameters[name] for name in names})
+            columns = [column[0] for column in cursor.description or ()]
+            while portion := cursor.fetchmany(_ROWS_AT_ONCE):
+                for values in portion:
+                    yield dict(zip(columns, values, strict=True))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+
+@cache
+def render(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Return a GoogleSQL statement as DuckDB reads it, and the parameters that it names."""
+    statement = sqlglot.parse_one(sql, read="bigquery")
+    names = {parameter.name for parameter in statement.find_all(exp.Parameter)}
+    return statement.sql(dialect="duckdb"), tuple(sorted(names))
+
+
+@contextmanager
+def _told_apart(doing: str) -> Iterator[None]:
+    """Raise DuckDB's errors as the two kinds that callers know.
+
+    Only the first line of DuckDB's message goes on: the following ones quote the data at fault.
+    """
+    try:
+        yield
+    except duckdb.IOException as busy:
+        raise TransientError(f"{doing} failed on the file, try again: {_first_line(busy)}") from None
+    except duckdb.ConversionException as unreadable:
+        # The message itself quotes the value.
+        raise TerminalError(f"{doing} met a value that does not convert ({type(unreadable).__name__})") from None
+    except duckdb.Error as wrong:
+        raise TerminalError(f"{doing} failed: {_first_line(wrong)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition("Input:")[0].strip()
+
+
+def _quoted(table: str) -> str:
+    return ".".join(f'"{part}"' for part in table.split("."))
+
+
+def _declared(columns: Columns) -> str:
+    return ", ".join(f'"{name}" {_TYPES[kind]}' for name, kind in columns.items())

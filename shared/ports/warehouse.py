@@ -1,0 +1,52 @@
+"""The warehouse: where the BI layer is derived, checked and published (DESIGN I8, I9).
+
+Statements are GoogleSQL in every world; an adapter of another engine renders them for itself. Tables are named
+`dataset.table`; column types are those of GoogleSQL (INT64, STRING, BOOL, DATE). Every job is named by its caller: an
+engine that remembers jobs runs a job of one name once, so that a retried step is no second step.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+Cell: TypeAlias = str | int | bool | date | None
+"""One value of a row. Money is an integer of minor units; no cell is a float."""
+
+Row: TypeAlias = dict[str, Cell]
+"""One row of an answer, by column name, in the order of the columns."""
+
+Columns: TypeAlias = Mapping[str, str]
+"""Column name to GoogleSQL type, in order."""
+
+Parameters: TypeAlias = Mapping[str, str | int | bool | date]
+"""Named parameters; a statement may use some of them, as `@name`."""
+
+
+class Warehouse(Protocol):
+    """Runs jobs. Raises TransientError when the same job can succeed later, TerminalError when it cannot."""
+
+    def ensure_table(self, table: str, columns: Columns) -> None:
+        """Create a table, and its dataset, where there is none; add the columns that it lacks. Keeps its rows.
+
+        Raises TerminalError naming a column whose type has changed.
+        """
+
+    def load(self, table: str, columns: Columns, rows: Path, *, job_id: str, replace: bool) -> int:
+        """Load a file of newline-delimited JSON objects in one step, all or nothing, and return the number of rows.
+
+        With `replace` the table, and its columns, become what the file holds; without, the rows are added. An absent or
+        null member is NULL.
+        """
+
+    def execute(self, sql: str, parameters: Parameters, *, job_id: str) -> None:
+        """Run one statement that changes rows, all or nothing."""
+
+    def replace_view(self, view: str, sql: str) -> None:
+        """Make a view mean this query; its rows are computed when it is read."""
+
+    def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """Yield the rows of a query."""
+
+    def close(self) -> None:
+        """Give connections and files back."""

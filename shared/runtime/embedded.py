@@ -1,0 +1,85 @@
+"""The embedded world: the parts of Asiento on one machine, each made when it is first asked for."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.runtime.settings import Settings
+
+# Adapters are imported where they are made: a door pays at start only for the parts that it uses.
+# ruff: noqa: PLC0415
+
+if TYPE_CHECKING:
+    from shared.adapters.embedded.casebook import SqliteCasebook
+    from shared.adapters.embedded.event_bus import SqliteEventBus
+    from shared.adapters.embedded.ledger_store import SqliteLedgerStore
+    from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
+    from shared.adapters.embedded.secrets import EnvironmentSecrets, FileSecrets
+    from shared.adapters.embedded.warehouse import DuckDbWarehouse
+
+
+class EmbeddedParts:
+    """Everything under one folder: raw.db, rejected.db, bus.db, ledger.db, cases.db, warehouse.duckdb and secrets/."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; nothing is opened yet."""
+        self.settings = settings
+        self._home = settings.home
+
+    @cached_property
+    def raw(self) -> "SqliteRawStore":
+        """The raw store."""
+        from shared.adapters.embedded.raw_store import SqliteRawStore
+
+        return SqliteRawStore(self._home / "raw.db")
+
+    @cached_property
+    def rejected(self) -> "SqliteRejectedStore":
+        """What the door rejected."""
+        from shared.adapters.embedded.raw_store import SqliteRejectedStore
+
+        return SqliteRejectedStore(self._home / "rejected.db")
+
+    @cached_property
+    def bus(self) -> "SqliteEventBus":
+        """The bus."""
+        from shared.adapters.embedded.event_bus import SqliteEventBus
+
+        return SqliteEventBus(self._home / "bus.db")
+
+    @cached_property
+    def ledger(self) -> "SqliteLedgerStore":
+        """The ledger."""
+        from shared.adapters.embedded.ledger_store import SqliteLedgerStore
+
+        return SqliteLedgerStore(self._home / "ledger.db")
+
+    @cached_property
+    def casebook(self) -> "SqliteCasebook":
+        """Reconciliation runs, differences and exceptions."""
+        from shared.adapters.embedded.casebook import SqliteCasebook
+
+        return SqliteCasebook(self._home / "cases.db")
+
+    @cached_property
+    def warehouse(self) -> "DuckDbWarehouse":
+        """The warehouse."""
+        from shared.adapters.embedded.warehouse import DuckDbWarehouse
+
+        return DuckDbWarehouse(self._home / "warehouse.duckdb")
+
+    @cached_property
+    def secrets(self) -> "EnvironmentSecrets | FileSecrets":
+        """Secrets: from `secrets/` in the home folder where there is one, else from the environment."""
+        import os
+
+        from shared.adapters.embedded.secrets import EnvironmentSecrets, FileSecrets
+
+        folder = self._home / "secrets"
+        return FileSecrets(folder) if folder.is_dir() else EnvironmentSecrets(os.environ)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("raw", "rejected", "bus", "ledger", "casebook", "warehouse"):
+            part = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()

@@ -1,0 +1,58 @@
+"""Wiring: which concrete parts stand behind the ports of each verb. Doors, command line and tests all wire here."""
+
+from shared.domain.errors import SettingsError
+from shared.pipeline.derive import Deriving
+from shared.pipeline.receive import Receiving
+from shared.ports.provider import ApiAccess, Provider, ProviderApi
+from shared.providers.toolkit import registry
+from shared.runtime.embedded import EmbeddedParts
+from shared.runtime.ids import new_delivery_id
+from shared.runtime.settings import Settings, WorldName
+
+
+def parts(settings: Settings) -> EmbeddedParts:
+    """Return the parts of the world that the settings name."""
+    if settings.world is WorldName.EMBEDDED:
+        return EmbeddedParts(settings)
+    raise SettingsError(f"ASIENTO_WORLD={settings.world.value} cannot be wired yet; use embedded")
+
+
+def providers(settings: Settings) -> dict[str, Provider]:
+    """Return the providers that the settings name; raises SettingsError for one that there is no folder for."""
+    return {name: registry.load(name) for name in settings.providers}
+
+
+def receiving(world: EmbeddedParts) -> Receiving:
+    """Wire the receiving verb."""
+    return Receiving(
+        providers=providers(world.settings),
+        secrets=world.secrets,
+        raw=world.raw,
+        rejected=world.rejected,
+        bus=world.bus,
+        new_delivery_id=new_delivery_id,
+    )
+
+
+def deriving(world: EmbeddedParts) -> Deriving:
+    """Wire the deriving verb."""
+    return Deriving(
+        providers=providers(world.settings),
+        raw=world.raw,
+        ledger=world.ledger,
+        code_version=world.settings.version,
+    )
+
+
+def provider_api(world: EmbeddedParts, name: str) -> ProviderApi:
+    """Open a provider's API; raises SettingsError naming what is missing: its address, or its credentials."""
+    provider = registry.load(name)
+    base_url = world.settings.api_urls.get(name)
+    credentials = world.secrets.versions(f"{name}-api")
+    if provider.open_api is None:
+        raise SettingsError(f"{name} has no API; leave it out of reconcile")
+    if not base_url:
+        raise SettingsError(f"set ASIENTO_API_URL_{name.upper()} to the base address of the API of {name}")
+    if not credentials:
+        raise SettingsError(f"there is no secret {name}-api; add it (see docs/providers/{name}.md)")
+    return provider.open_api(ApiAccess(base_url, credentials[0]))

@@ -1,0 +1,1 @@
+"""Promises, by the part that keeps them."""
