@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     providers: tuple[str, ...] = ("betterez", "stripe", "mercadopago")
     api_urls: Mapping[str, str] = {}
     """Provider to the base address of its API, from ASIENTO_API_URL_<PROVIDER>; needed where reconcile asks it."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     code_version: str = ""
     """What derived and certified; defaults to a digest of the code itself."""
 

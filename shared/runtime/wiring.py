@@ -1,17 +1,21 @@
 """Wiring: which concrete parts stand behind the ports of each verb. Doors, command line and tests all wire here."""
 
+from dataclasses import replace
+
 from shared.domain.errors import SettingsError
 from shared.pipeline.derive import Deriving
 from shared.pipeline.receive import Receiving
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
 from shared.providers.toolkit import registry
+from shared.runtime import logs
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.settings import Settings, WorldName
 
 
 def parts(settings: Settings) -> EmbeddedParts:
-    """Return the parts of the world that the settings name."""
+    """Return the parts of the world that the settings name, with logging set up for it."""
+    logs.configure(level=settings.log_level, as_json=settings.world is WorldName.GOOGLE)
     if settings.world is WorldName.EMBEDDED:
         return EmbeddedParts(settings)
     raise SettingsError(f"ASIENTO_WORLD={settings.world.value} cannot be wired yet; use embedded")
@@ -42,6 +46,11 @@ def deriving(world: EmbeddedParts) -> Deriving:
         ledger=world.ledger,
         code_version=world.settings.version,
     )
+
+
+def deriving_into(source: EmbeddedParts, target: EmbeddedParts) -> Deriving:
+    """Wire a replay of one world's raw store into another world's ledger."""
+    return replace(deriving(target), raw=source.raw, providers=providers(source.settings))
 
 
 def provider_api(world: EmbeddedParts, name: str) -> ProviderApi:

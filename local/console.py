@@ -1,0 +1,70 @@
+"""How the command line speaks: tables and progress for people, JSON for scripts, errors that name the mend."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False)
+"""Where results go."""
+err = Console(stderr=True, highlight=False)
+"""Where progress and errors go, so that results can be piped."""
+
+
+def emit_json(document: Any) -> None:
+    """Write one JSON document for a script to read."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Show a table; headings that start with `>` are right-aligned figures."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for heading in headings:
+        shown.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
+    for row in rows:
+        shown.add_row(
+            *(f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell) for cell in row)
+        )
+    out.print(shown)
+
+
+def proof(holds: bool, sentence: str) -> bool:  # noqa: FBT001  the truth of the sentence is the point
+    """Show one proof line and return whether it holds."""
+    out.print(f"[green]✔[/] {sentence}" if holds else f"[red]✘ {sentence}[/]")
+    return holds
+
+
+class Meter:
+    """Advances one progress bar."""
+
+    def __init__(self, progress: Progress, task: Any) -> None:
+        """Take the bar."""
+        self._progress = progress
+        self._task = task
+
+    def advance(self, by: int = 1) -> None:
+        """Move the bar forward."""
+        self._progress.advance(self._task, by)
+
+    def expect(self, total: int) -> None:
+        """Say how far the bar goes."""
+        self._progress.update(self._task, total=total)
+
+
+@contextmanager
+def progress(sentence: str, total: int | None = None) -> Iterator[Meter]:
+    """Show a progress bar while something takes longer; silent where nobody looks."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        yield Meter(shown, shown.add_task(sentence, total=total))
