@@ -1,6 +1,7 @@
 """The four functions as real processes of the functions framework on loopback, as Cloud Run runs them."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -34,24 +35,26 @@ class Door:
 
 
 @contextmanager
-def doors(names: tuple[str, ...], first_port: int, environ: Mapping[str, str]) -> Iterator[dict[str, Door]]:
-    """Start functions under the functions framework and stop them at the end; raises TerminalError if one does not start."""
+def serve_functions(names: tuple[str, ...], first_port: int, environ: Mapping[str, str]) -> Iterator[dict[str, Door]]:
+    """Start functions on consecutive ports and stop them at the end; raises TerminalError if one does not start."""
     with ExitStack() as stack:
-        started = {name: stack.enter_context(_door(name, first_port + at, environ)) for at, name in enumerate(names)}
-        for door in started.values():
-            _wait_until_it_answers(door)
-        yield started
+        yield {
+            name: stack.enter_context(door(name, ROOT / "functions" / name / "main.py", first_port + at, environ))
+            for at, name in enumerate(names)
+        }
 
 
 @contextmanager
-def _door(name: str, port: int, environ: Mapping[str, str]) -> Iterator[Door]:
-    source = ROOT / "functions" / name / "main.py"
-    command = [sys.executable, "-m", "functions_framework", "--target", name, "--source", str(source)]
+def door(target: str, source: Path, port: int, environ: Mapping[str, str]) -> Iterator[Door]:
+    """Start one function under the functions framework; yield it once it answers; stop it at the end."""
+    command = [sys.executable, "-m", "functions_framework", "--target", target, "--source", str(source)]
     process = subprocess.Popen(  # noqa: S603  our own functions, on our own interpreter
         [*command, "--host", HOST, "--port", str(port)], env={**os.environ, **environ, "PYTHONPATH": str(ROOT)}
     )
+    started = Door(target, port, process)
     try:
-        yield Door(name, port, process)
+        _wait_until_it_answers(started)
+        yield started
     finally:
         process.terminate()
         try:
@@ -61,17 +64,21 @@ def _door(name: str, port: int, environ: Mapping[str, str]) -> Iterator[Door]:
             process.wait()
 
 
-def _wait_until_it_answers(door: Door) -> None:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_it_answers(started: Door) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if door.process.poll() is not None:
-            break
+    while time.monotonic() < deadline and started.process.poll() is None:
         try:
-            httpx.get(f"{door.url}/robots.txt", timeout=1)
+            httpx.get(f"{started.url}/robots.txt", timeout=5)
         except httpx.HTTPError:
             time.sleep(0.05)
             continue
         return
-    raise TerminalError(
-        f"the door {door.name} did not start on port {door.port}; is the port taken? See its output above"
-    )
+    raise TerminalError(f"the door {started.name} did not start on port {started.port}: is the port taken? Its output says")

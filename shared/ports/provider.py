@@ -4,14 +4,19 @@ A provider is one folder under `shared/providers/` with the same file names in e
 translate, client. Its `__init__` gathers them into one `Provider` named PROVIDER. Nothing else knows about it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from shared.domain.deliveries import Delivery
-from shared.domain.facts import EntityKey, EntityKind, Reading
+from shared.domain.facts import EntityKey, EntityKind, Reading, Value
 from shared.domain.times import Window
+
+
+def lists_all(kind: EntityKind, values: Mapping[str, Value]) -> bool:  # noqa: ARG001  the common answer asks nothing
+    """Say that a listing leaves out no entity of its kind."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Capabilities:
     """Kinds that its API can list by window."""
     fetchable: tuple[EntityKind, ...]
     """Kinds that its API can fetch by id."""
+    listing_covers: Callable[[EntityKind, Mapping[str, Value]], bool] = lists_all
+    """Whether a listing would show an entity with these ledger values; what it would not show cannot be missing from it."""
 
 
 @dataclass(frozen=True, slots=True)

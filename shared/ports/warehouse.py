@@ -42,8 +42,8 @@ class Warehouse(Protocol):
     def execute(self, sql: str, parameters: Parameters, *, job_id: str) -> None:
         """Run one statement that changes rows, all or nothing."""
 
-    def replace_view(self, view: str, sql: str) -> None:
-        """Make a view mean this query; its rows are computed when it is read."""
+    def make_view(self, view: str, sql: str, *, replace: bool) -> None:
+        """Make a view mean this query, whose rows are computed when it is read; without `replace`, one that is there stays."""
 
     def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """Yield the rows of a query."""

@@ -1,16 +1,29 @@
 """Wiring: which concrete parts stand behind the ports of each verb. Doors, command line and tests all wire here."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
+from typing import TYPE_CHECKING
+
 from shared.domain.errors import SettingsError
-from shared.pipeline.derive import Deriving
-from shared.pipeline.receive import Receiving
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
 from shared.providers.toolkit import registry
 from shared.runtime import logs
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.settings import Settings, WorldName
+from shared.runtime.system_clock import SystemClock
+
+# A verb is imported where it is wired: each door starts with its own verb and no other.
+# ruff: noqa: PLC0415
+
+if TYPE_CHECKING:
+    from shared.pipeline.derive import Deriving
+    from shared.pipeline.rebuild_bi import Rebuilding
+    from shared.pipeline.receive import Receiving
+    from shared.pipeline.reconcile import Reconciling
+    from shared.pipeline.trace import Tracing
 
 
 def parts(settings: Settings) -> EmbeddedParts:
@@ -26,8 +39,10 @@ def providers(settings: Settings) -> dict[str, Provider]:
     return {name: registry.load(name) for name in settings.providers}
 
 
-def receiving(world: EmbeddedParts) -> Receiving:
+def receiving(world: EmbeddedParts) -> "Receiving":
     """Wire the receiving verb."""
+    from shared.pipeline.receive import Receiving
+
     return Receiving(
         providers=providers(world.settings),
         secrets=world.secrets,
@@ -38,8 +53,10 @@ def receiving(world: EmbeddedParts) -> Receiving:
     )
 
 
-def deriving(world: EmbeddedParts) -> Deriving:
+def deriving(world: EmbeddedParts) -> "Deriving":
     """Wire the deriving verb."""
+    from shared.pipeline.derive import Deriving
+
     return Deriving(
         providers=providers(world.settings),
         raw=world.raw,
@@ -48,9 +65,58 @@ def deriving(world: EmbeddedParts) -> Deriving:
     )
 
 
-def deriving_into(source: EmbeddedParts, target: EmbeddedParts) -> Deriving:
+def deriving_into(source: EmbeddedParts, target: EmbeddedParts) -> "Deriving":
     """Wire a replay of one world's raw store into another world's ledger."""
     return replace(deriving(target), raw=source.raw, providers=providers(source.settings))
+
+
+@contextmanager
+def reconciling(world: EmbeddedParts) -> Iterator["Reconciling"]:
+    """Wire the reconciling verb, with the API of every provider whose address is configured; close them at the end."""
+    from shared.pipeline.reconcile import Counterparty, Reconciling
+
+    with ExitStack() as stack:
+        counterparties = {
+            name: Counterparty(provider.capabilities, stack.enter_context(closing(provider_api(world, name))))
+            for name, provider in providers(world.settings).items()
+            if name in world.settings.api_urls
+        }
+        yield Reconciling(
+            counterparties=counterparties,
+            raw=world.raw,
+            bus=world.bus,
+            ledger=world.ledger,
+            casebook=world.casebook,
+            clock=SystemClock(),
+            new_delivery_id=new_delivery_id,
+            new_run_id=new_delivery_id,
+        )
+
+
+def rebuilding(world: EmbeddedParts) -> "Rebuilding":
+    """Wire the rebuilding verb."""
+    from shared.pipeline.rebuild_bi import Rebuilding
+
+    return Rebuilding(
+        raw=world.raw,
+        ledger=world.ledger,
+        casebook=world.casebook,
+        warehouse=world.warehouse,
+        code_version=world.settings.version,
+    )
+
+
+def tracing(world: EmbeddedParts) -> "Tracing":
+    """Wire the way back from a number to its bytes."""
+    from shared.pipeline.trace import Tracing
+
+    return Tracing(
+        warehouse=world.warehouse,
+        ledger=world.ledger,
+        raw=world.raw,
+        providers=providers(world.settings),
+        secrets=world.secrets,
+    )
 
 
 def provider_api(world: EmbeddedParts, name: str) -> ProviderApi:

@@ -1,6 +1,7 @@
 """How the embedded adapters use SQLite: one writer at a time, readers beside it, durability chosen by name."""
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ class Database:
         """Open or create the file and apply `schema` (only `IF NOT EXISTS` statements)."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._process_id = os.getpid()
         self._durability = durability
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -39,7 +41,9 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """Return this thread's connection."""
+        """Return this thread's connection. A forked process opens its own: SQLite must not be carried across a fork."""
+        if self._process_id != os.getpid():
+            self._forget_parent()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -52,11 +56,18 @@ class Database:
                 self._connections.append(connection)
         return connection
 
+    def _forget_parent(self) -> None:
+        self._process_id = os.getpid()
+        self._local = threading.local()
+        self._connections = []
+        self._opening = threading.Lock()
+        self._writing = threading.RLock()
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run one write transaction: all of it or none. Raises TransientError if another process keeps the file locked."""
+        connection = self.connection
         with self._writing:
-            connection = self.connection
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as locked:
@@ -95,9 +106,8 @@ def pages(database: Database, sql: str, parameters: dict[str, Any], page_size: i
         after = page[-1][0]
 
 
-def to_json(value: Any) -> str:
-    """Return compact JSON; documents hold text, integers and truths only."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""Compact JSON; documents hold text, integers and truths only. One encoder for all: making one costs more than using it."""
 
 
 def json_list(values: Sequence[str] | set[str] | frozenset[str]) -> str:

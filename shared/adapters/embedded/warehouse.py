@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from shared.domain.errors import TerminalError, TransientError
 from shared.ports.warehouse import Columns, Parameters, Row
@@ -32,18 +33,16 @@ class DuckDbWarehouse:
             self._connection = duckdb.connect(
                 str(path), config={"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"}
             )
+            # Text without an offset is UTC, as in BigQuery, wherever this machine stands.
+            self._connection.execute("SET TimeZone = 'UTC'")
 
     def ensure_table(self, table: str, columns: Columns) -> None:
         """Create the table or add the columns that it lacks."""
-        dataset, name = table.split(".")
         with _told_apart(f"making {table}"):
-            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{dataset}"')
+            self._make_dataset(table)
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({_declared(columns)})")
-            rows = self._connection.execute(
-                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
-                [dataset, name],
-            ).fetchall()
-        present = dict(rows)
+            described = self._connection.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0").description or ()  # noqa: S608  a table of ours
+        present = {column[0]: str(column[1]) for column in described}
         for column, kind in columns.items():
             if column not in present:
                 with _told_apart(f"adding {table}.{column}"):
@@ -59,7 +58,7 @@ class DuckDbWarehouse:
         source = f"read_json(?, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {_OBJECT_BYTES_MAX})"
         names = ", ".join(f'"{name}"' for name in columns)
         with _told_apart(f"job {job_id}"), self._transaction():
-            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{table.split(".")[0]}"')
+            self._make_dataset(table)
             if replace:
                 self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} ({_declared(columns)})")
             if rows.stat().st_size == 0:
@@ -76,12 +75,13 @@ class DuckDbWarehouse:
         with _told_apart(f"job {job_id}"):
             self._connection.execute(rendered, {name: parameters[name] for name in names})
 
-    def replace_view(self, view: str, sql: str) -> None:
+    def make_view(self, view: str, sql: str, *, replace: bool) -> None:
         """Make a view mean this query."""
         rendered, _ = render(sql)
         with _told_apart(f"view {view}"):
-            self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{view.split(".")[0]}"')
-            self._connection.execute(f"CREATE OR REPLACE VIEW {_quoted(view)} AS {rendered}")
+            self._make_dataset(view)
+            making = "CREATE OR REPLACE VIEW" if replace else "CREATE VIEW IF NOT EXISTS"
+            self._connection.execute(f"{making} {_quoted(view)} AS {rendered}")
 
     def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """Yield rows in portions, on a cursor of its own: others may run statements meanwhile."""
@@ -98,6 +98,9 @@ class DuckDbWarehouse:
         """Close the file."""
         self._connection.close()
 
+    def _make_dataset(self, name: str) -> None:
+        self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name.partition(".")[0]}"')
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.begin()
@@ -111,8 +114,12 @@ class DuckDbWarehouse:
 
 @cache
 def render(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Return a GoogleSQL statement as DuckDB reads it, and the parameters that it names."""
-    statement = sqlglot.parse_one(sql, read="bigquery")
+    """Return a GoogleSQL statement as DuckDB reads it, and the parameters that it names; raises TerminalError."""
+    try:
+        statement = sqlglot.parse_one(sql, read="bigquery")
+    except ParseError as wrong:
+        fault = wrong.errors[0]
+        raise TerminalError(f"not GoogleSQL at line {fault['line']}: {fault['description']}") from None
     names = {parameter.name for parameter in statement.find_all(exp.Parameter)}
     return statement.sql(dialect="duckdb"), tuple(sorted(names))
 

@@ -1,0 +1,1 @@
+"""How fast each job is, beside the least that the machine could do for the same work, measured in the same run."""

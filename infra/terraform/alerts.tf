@@ -1,0 +1,232 @@
+# The alarms that no single resource owns, and who is alarmed. The others stand beside what they protect: rejected deliveries
+# in raw_store.tf, dead letters and lag in event_bus.tf, what needs attention in ledger_store.tf, failed jobs in scheduler.tf,
+# errors of functions in functions.tf, due rotations in secrets.tf, cost in budget.tf.
+locals {
+  # Where each function's log lines are found. Lines are JSON; `message` says what happened.
+  log_of = {
+    for name in ["receive", "derive", "reconcile", "rebuild_bi"] :
+    name => "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"asiento-${replace(name, "_", "-")}\""
+  }
+}
+
+resource "google_monitoring_notification_channel" "on_call" {
+  display_name = "Asiento on call"
+  type         = "email"
+  labels       = { email_address = var.alerts_email }
+
+  depends_on = [google_project_service.service]
+}
+
+# What a provider got a yes for, from the platform's own request log: it counts even if our code forgets to.
+resource "google_logging_metric" "accepted" {
+  name   = "asiento/deliveries_accepted"
+  filter = "${local.log_of.receive} AND log_id(\"run.googleapis.com/requests\") AND httpRequest.requestMethod=\"POST\" AND httpRequest.status>=200 AND httpRequest.status<300"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+
+    labels {
+      key         = "provider"
+      value_type  = "STRING"
+      description = "The provider that the path names."
+    }
+  }
+
+  label_extractors = {
+    provider = "REGEXP_EXTRACT(httpRequest.requestUrl, \"https?://[^/]+/([a-z0-9]+)\")"
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+# Silence looks like success everywhere else. It is heard only of a provider that has spoken once: the deployment's
+# verification posts one delivery for each.
+resource "google_monitoring_alert_policy" "silence" {
+  for_each = var.silence_s
+
+  display_name          = "Asiento: ${each.key} is silent"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = [google_monitoring_notification_channel.on_call.id]
+
+  conditions {
+    display_name = "No accepted delivery for ${each.value} s"
+
+    condition_absent {
+      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.accepted.name}\" AND resource.type=\"cloud_run_revision\" AND metric.label.provider=\"${each.key}\""
+      duration = "${each.value}s"
+
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    content   = "Webhooks have stopped coming. reconcile fetches what is missing; find out why. Runbook: docs/runbooks/replay_a_day.md"
+    mime_type = "text/markdown"
+  }
+}
+
+# One line a run that had to announce something again. Now and then is the design at work; often means that announcing fails.
+resource "google_logging_metric" "stragglers" {
+  name   = "asiento/straggler_recoveries"
+  filter = "${local.log_of.reconcile} AND jsonPayload.message=\"stragglers announced\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+resource "google_monitoring_alert_policy" "stragglers" {
+  display_name          = "Asiento: stragglers are recovered again and again"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = [google_monitoring_notification_channel.on_call.id]
+
+  conditions {
+    display_name = "More than three runs in an hour had to announce again"
+
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.stragglers.name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 3
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "3600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    content   = "Runbook: docs/runbooks/redrive_dead_letters.md"
+    mime_type = "text/markdown"
+  }
+}
+
+# A job may answer well and still have failed on one provider: its record says so, and this counts it.
+resource "google_logging_metric" "reconciliation_failed" {
+  name   = "asiento/reconciliations_failed"
+  filter = "${local.log_of.reconcile} AND jsonPayload.message=\"reconciliation failed\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+
+    labels {
+      key         = "job"
+      value_type  = "STRING"
+      description = "Which job of reconcile."
+    }
+    labels {
+      key         = "provider"
+      value_type  = "STRING"
+      description = "Whose data was compared; empty where the job is about all."
+    }
+  }
+
+  label_extractors = {
+    job      = "EXTRACT(jsonPayload.job)"
+    provider = "EXTRACT(jsonPayload.provider)"
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+resource "google_monitoring_alert_policy" "reconciliation_failed" {
+  display_name          = "Asiento: a reconciliation keeps failing"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = [google_monitoring_notification_channel.on_call.id]
+
+  conditions {
+    display_name = "Runs of one job and provider failed in two hours in a row"
+
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.reconciliation_failed.name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 1
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "7200s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.job", "metric.label.provider"]
+      }
+    }
+  }
+
+  documentation {
+    content   = "The run's record names the error. Runbook: docs/runbooks/rotate_a_secret.md for credentials that no longer work, docs/runbooks/roll_back.md for a defect of ours."
+    mime_type = "text/markdown"
+  }
+}
+
+# A month that fails its checks is absent from viz; this says so before somebody misses it.
+resource "google_logging_metric" "certification_failed" {
+  name   = "asiento/certifications_failed"
+  filter = "${local.log_of.rebuild_bi} AND jsonPayload.message=\"month refused\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+
+    labels {
+      key         = "grain"
+      value_type  = "STRING"
+      description = "The month, currency and business unit that are not shown."
+    }
+    labels {
+      key         = "check"
+      value_type  = "STRING"
+      description = "The first check that failed."
+    }
+  }
+
+  label_extractors = {
+    grain = "EXTRACT(jsonPayload.grain)"
+    check = "EXTRACT(jsonPayload.check)"
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+resource "google_monitoring_alert_policy" "certification_failed" {
+  display_name          = "Asiento: a month is not certified"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = [google_monitoring_notification_channel.on_call.id]
+
+  conditions {
+    display_name = "A month failed its checks"
+
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.certification_failed.name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.grain"]
+      }
+    }
+  }
+
+  documentation {
+    content   = "The stored result names the difference. Runbook: docs/runbooks/replay_a_day.md"
+    mime_type = "text/markdown"
+  }
+}

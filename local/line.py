@@ -1,0 +1,127 @@
+"""The whole line on one machine, verb after verb: what the doors, the bus and the scheduler do in the cloud."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from time import sleep
+
+from local.simulator import Secrets, Send
+from shared.domain.errors import NotFoundError, RefusedError, TransientError
+from shared.domain.reconciliation import ReconciliationRun
+from shared.domain.times import Window
+from shared.pipeline import derive, receive, reconcile
+from shared.ports.event_bus import Leased
+from shared.runtime import wiring
+from shared.runtime.embedded import EmbeddedParts
+from shared.runtime.settings import Settings
+
+BATCH = 500
+PASSES_MAX = 6
+"""Passes of reconcile before an open difference is believed to stay."""
+_IDLE_S = 0.02
+
+
+def now() -> datetime:
+    """Return this instant."""
+    return datetime.now(UTC)
+
+
+def drain(parts: EmbeddedParts) -> int:
+    """Derive everything that the bus holds and that is due, in batches; return how many deliveries that was."""
+    world = wiring.deriving(parts)
+    count = 0
+    while leased := parts.bus.lease(BATCH, now()):
+        count += _derive_leased(parts, world, leased)
+    return count
+
+
+def _derive_leased(parts: EmbeddedParts, world: derive.Deriving, leased: list[Leased]) -> int:
+    lease_ids = [each.lease_id for each in leased]
+    try:
+        derive.derive([each.announcement.object_name for each in leased], world, now())
+    except (TransientError, NotFoundError):
+        parts.bus.release(lease_ids, now())
+        return 0
+    parts.bus.acknowledge(lease_ids)
+    return len(leased)
+
+
+@contextmanager
+def deriving_beside(settings: Settings) -> Iterator[None]:
+    """Derive in a process of its own while the caller goes on; at the end, wait until the bus is empty."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    worker = context.Process(target=_derive_until, args=(settings, stop), name="derive")
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
+def _derive_until(settings: Settings, stop: Event) -> None:
+    parts = wiring.parts(settings)
+    try:
+        while True:
+            was_stopped = stop.is_set()
+            if not drain(parts):
+                if was_stopped:
+                    return
+                sleep(_IDLE_S)
+    finally:
+        parts.close()
+
+
+def receive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
+    """Receive requests without HTTP, in order, through the same verb as the door; yield how many were taken at a time."""
+    world = wiring.receiving(parts)
+    waiting = iter(sends)
+
+    async def take(batch: list[Send]) -> None:
+        at = now()
+        await asyncio.gather(*(_receive_one(world, each, secrets, at) for each in batch))
+
+    with asyncio.Runner() as runner:
+        while batch := list(islice(waiting, BATCH)):
+            runner.run(take(batch))
+            yield len(batch)
+
+
+async def _receive_one(world: receive.Receiving, send: Send, secrets: Secrets, at: datetime) -> None:
+    request = send.request(secrets, at)
+    call = receive.Call(send.emission.provider, request.target, request.headers, request.body)
+    try:
+        await receive.receive(call, world, at)
+    except RefusedError:
+        return  # kept apart and counted by the verb itself
+
+
+def reconcile_until_closed(parts: EmbeddedParts, window: Window) -> list[ReconciliationRun]:
+    """Run every job and derive what it fetched, pass after pass, until a pass finds nothing open; return all runs."""
+    runs: list[ReconciliationRun] = []
+    with wiring.reconciling(parts) as world:
+        for _ in range(PASSES_MAX):
+            passed = reconcile.run_all(world, window, now())
+            runs += passed
+            derived = drain(parts)
+            is_closed = not any(True for _ in parts.casebook.open_differences())
+            if not derived and is_closed and not parts.ledger.outbox_depth():
+                break
+    return runs
+
+
+def secrets_folder(home: Path, webhook: Secrets, api: Secrets) -> None:
+    """Write the secrets of a simulation where its embedded world looks for them."""
+    folder = home / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for suffix, values in (("webhook", webhook), ("api", api)):
+        for provider, value in values.items():
+            path = folder / f"{provider}-{suffix}"
+            path.write_text(value + "\n", encoding="utf-8")
+            path.chmod(0o600)

@@ -1,0 +1,1 @@
+"""The two worlds: `embedded` and `google` are mirror images, one file per port."""

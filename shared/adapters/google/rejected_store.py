@@ -1,0 +1,171 @@
+"""The rejected store on Cloud Storage: a bucket of its own, bounded by bytes, of what the door turned away.
+
+A bucket has no size limit of its own, so every instance sweeps now and then: the oldest objects go while the whole is
+larger than allowed, and what it counted since the last sweep is added to one counts object. Between sweeps the bucket
+may be over its bound by what came in since. The bucket's lifecycle rule ends what nobody mended in time.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from time import monotonic
+
+from google.api_core.exceptions import PreconditionFailed
+from google.cloud.storage import Blob, Client
+
+from shared.adapters.google.calls import Patience, google_errors
+from shared.adapters.google.raw_store import delivery_of, upload
+from shared.domain.deliveries import Delivery
+from shared.domain.errors import NotFoundError, TransientError
+
+_DELIVERIES = "deliveries/"
+_COUNTS = "counts.json"
+_DROPPED = "dropped"
+_REASON = "reason"
+_ROLE = "roles/storage.objectUser on the rejected bucket"
+_COUNT_TRIES_MAX = 10
+
+DOOR_PATIENCE = Patience(deadline_s=2.0, try_s_max=2.0)
+"""A rejected caller is not worth a longer wait; what cannot be kept in this time is counted as dropped."""
+
+
+class GoogleRejectedStore:
+    """RejectedStore on one bucket. Delivery ids are in order of time (UUIDv7), so the first name is the oldest."""
+
+    def __init__(
+        self,
+        client: Client,
+        bucket: str,
+        capacity_bytes: int = 256 * 1024 * 1024,
+        patience: Patience = DOOR_PATIENCE,
+        sweep_every_s: float = 60.0,
+    ) -> None:
+        """Take the bucket; it holds no more than `capacity_bytes` of bodies after each sweep."""
+        self._bucket = client.bucket(bucket)
+        self._capacity_bytes = capacity_bytes
+        self._patience = patience
+        self._sweep_every_s = sweep_every_s
+        self._swept_at_s = monotonic()
+        self._tally: Counter[str] = Counter()
+        self._lock = Lock()
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="rejected-sweep")
+        self._sweeping: Future[None] | None = None
+
+    def keep(self, delivery: Delivery, reason: str) -> None:
+        """Keep a rejected delivery; while the service is down it is counted as dropped instead."""
+        blob = self._bucket.blob(_DELIVERIES + delivery.delivery_id)
+        try:
+            upload(blob, delivery, {_REASON: reason}, self._patience)
+        except PreconditionFailed:
+            return  # an earlier try of ours was kept and its answer was lost
+        except TransientError:
+            self._count(_DROPPED)
+        self._count(reason)
+        if monotonic() - self._swept_at_s >= self._sweep_every_s:
+            self._start_sweep()
+
+    def rejected(self) -> Iterator[tuple[Delivery, str]]:
+        """Yield what is kept, oldest first."""
+        for blob in self._kept("items(name,size,metadata),nextPageToken"):
+            try:
+                yield delivery_of(blob, self._patience), blob.metadata[_REASON]
+            except NotFoundError:
+                continue  # it was swept or discarded while we were listing
+
+    def discard(self, delivery_id: str) -> None:
+        """Forget one; forgetting it twice is harmless."""
+        self._delete(self._bucket.blob(_DELIVERIES + delivery_id))
+
+    def counts(self) -> dict[str, int]:
+        """Sweep, then return how many were kept by reason, and how many were dropped."""
+        self._start_sweep()
+        if self._sweeping is not None:
+            self._sweeping.result()
+        with self._lock:
+            return dict(sorted((self._read_counts()[0] + self._tally).items()))
+
+    def close(self) -> None:
+        """Sweep once more, so that what was counted is written, and end the thread."""
+        self._start_sweep()
+        self._sweeper.shutdown(wait=True)
+
+    def _count(self, reason: str) -> None:
+        with self._lock:
+            self._tally[reason] += 1
+
+    def _start_sweep(self) -> None:
+        if self._sweeping is not None:
+            if not self._sweeping.done():
+                return
+            self._sweeping.result()  # a sweep that failed for good is heard of here
+        self._swept_at_s = monotonic()
+        self._sweeping = self._sweeper.submit(self._sweep)
+
+    def _sweep(self) -> None:
+        try:
+            self._make_room()
+            self._write_counts()
+        except TransientError:
+            return  # nothing is lost: the tally stays, and the next sweep tries again
+
+    def _make_room(self) -> None:
+        kept = [(blob, int(blob.size)) for blob in self._kept("items(name,size),nextPageToken")]
+        held = sum(size for _, size in kept)
+        for blob, size in kept:
+            if held <= self._capacity_bytes:
+                return
+            if self._delete(blob):
+                self._count(_DROPPED)
+            held -= size
+
+    def _kept(self, fields: str) -> Iterator[Blob]:
+        with google_errors(f"listing gs://{self._bucket.name}", _ROLE):
+            yield from self._bucket.list_blobs(
+                prefix=_DELIVERIES, fields=fields, retry=self._patience.retry(), timeout=self._patience.try_s_max
+            )
+
+    def _delete(self, blob: Blob) -> bool:
+        """Delete an object; return whether it was there."""
+        try:
+            with google_errors(f"deleting gs://{self._bucket.name}/{blob.name}", _ROLE):
+                blob.delete(retry=self._patience.retry(), timeout=self._patience.try_s_max)
+        except NotFoundError:
+            return False
+        return True
+
+    def _write_counts(self) -> None:
+        """Add the tally to the counts object; other instances add theirs, so it is written only as it was read."""
+        for _ in range(_COUNT_TRIES_MAX):
+            counts, generation = self._read_counts()
+            with self._lock:
+                adding = Counter(self._tally)
+            if not adding:
+                return
+            try:
+                with google_errors(f"writing gs://{self._bucket.name}/{_COUNTS}", _ROLE):
+                    self._bucket.blob(_COUNTS).upload_from_string(
+                        json.dumps(dict(counts + adding), sort_keys=True),
+                        content_type="application/json",
+                        if_generation_match=generation,
+                        retry=self._patience.retry(),
+                        timeout=self._patience.try_s_max,
+                    )
+            except PreconditionFailed:
+                continue
+            with self._lock:
+                self._tally.subtract(adding)
+                self._tally = +self._tally
+            return
+
+    def _read_counts(self) -> tuple[Counter[str], int]:
+        """Return the counts and the generation that holds them; none yet is generation 0."""
+        with google_errors(f"reading gs://{self._bucket.name}/{_COUNTS}", _ROLE):
+            blob = self._bucket.get_blob(_COUNTS, retry=self._patience.retry(), timeout=self._patience.try_s_max)
+            if blob is None:
+                return Counter(), 0
+            told = blob.download_as_bytes(
+                if_generation_match=blob.generation, retry=self._patience.retry(), timeout=self._patience.try_s_max
+            )
+        return Counter(json.loads(told)), int(blob.generation)

@@ -1,0 +1,49 @@
+WITH deliveries AS (
+  SELECT * FROM staging.deliveries WHERE provider = 'betterez' AND body IS NOT NULL
+),
+told AS (
+  SELECT
+    delivery_id,
+    channel_rank,
+    CONCAT('event ', JSON_VALUE(body, '$.id')) AS statement_id,
+    JSON_VALUE(body, '$.event') AS event,
+    CAST(REGEXP_EXTRACT(JSON_VALUE(body, '$.created'), '^[0-9]{1,11}$') AS INT64) * 1000 AS stated_at_ms,
+    JSON_QUERY(body, '$.data') AS data
+  FROM deliveries
+  WHERE channel = 'webhook' AND JSON_VALUE(body, '$.livemode') = 'true'
+),
+asked AS (
+  SELECT
+    delivery_id,
+    channel_rank,
+    CONCAT('fetch ', target) AS statement_id,
+    REGEXP_EXTRACT(target, '/([a-z]+)/[^/]+$') AS collection,
+    received_at_ms AS stated_at_ms,
+    body AS data
+  FROM deliveries
+  WHERE channel = 'fetch'
+)
+SELECT
+  delivery_id,
+  channel_rank,
+  statement_id,
+  stated_at_ms,
+  CASE
+    WHEN event IN ('transaction.completed', 'transaction.updated', 'transaction.reversed') THEN 'transaction'
+    WHEN event IN (
+      'ticket.created', 'ticket.updated', 'ticket.moved', 'ticket.delivered', 'ticket.scan.created',
+      'ticket.redemptions.updated'
+    ) THEN 'ticket'
+    WHEN event = 'refund.created' THEN 'refund'
+  END AS about,
+  data
+FROM told
+UNION ALL
+SELECT
+  delivery_id,
+  channel_rank,
+  statement_id,
+  stated_at_ms,
+  CASE collection WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' WHEN 'manifests' THEN 'manifest' END,
+  data
+FROM asked

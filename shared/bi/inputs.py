@@ -1,0 +1,160 @@
+"""Inputs of the models: what staging is loaded with, and the two tables of certification. All are plain and typed.
+
+`staging.deliveries` holds raw bodies, names of passengers among them: whoever may read it may read the raw store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jiter
+
+from shared.domain.deliveries import Delivery
+from shared.domain.entities import FIELDS
+from shared.domain.facts import EntityKind
+from shared.domain.fold import Entity
+from shared.domain.outcomes import Verdict
+from shared.domain.times import to_ms
+
+_GOOGLE_TYPES: Mapping[type, str] = {str: "STRING", int: "INT64", bool: "BOOL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A table that is loaded, not derived: its name, what one row is, and its columns with their types."""
+
+    name: str
+    grain: str
+    columns: Mapping[str, str]
+
+
+DELIVERIES = Input(
+    "staging.deliveries",
+    "One row per accepted delivery.",
+    {
+        "delivery_id": "STRING",
+        "object_name": "STRING",
+        "provider": "STRING",
+        "channel": "STRING",
+        "channel_rank": "INT64",
+        "target": "STRING",
+        "received_at_ms": "INT64",
+        "body": "STRING",  # NULL where the bytes are no JSON in UTF-8
+        "body_sha256": "STRING",
+    },
+)
+
+VERDICTS = Input(
+    "staging.verdicts",
+    "One row per delivery with an outcome: the one that stands.",
+    {
+        "delivery_id": "STRING",
+        "outcome": "STRING",
+        "reason": "STRING",  # the word before the colon: why it was quarantined
+        "event_key": "STRING",
+        "event_type": "STRING",
+    },
+)
+
+COMPARED_DAYS = Input(
+    "staging.compared_day",
+    "One row per provider, kind and day that was compared with the provider's listing, as of the latest comparison.",
+    {
+        "provider": "STRING",
+        "kind": "STRING",
+        "day": "DATE",
+        "compared_at_ms": "INT64",
+        "open_differences": "INT64",  # of comparisons that looked at this day
+    },
+)
+
+PUBLISHED = Input(
+    "certificates.published",
+    "One row per month, currency and business unit that viz shows, and the build that it shows.",
+    {"month": "STRING", "currency": "STRING", "business_unit": "STRING", "build_id": "STRING"},
+)
+
+CERTIFICATE = Input(
+    "certificates.certificate",
+    "One row per build, month, currency and business unit that was judged. Rows are only ever added.",
+    {
+        "certificate_id": "STRING",
+        "build_id": "STRING",
+        "month": "STRING",
+        "currency": "STRING",
+        "business_unit": "STRING",
+        "passed": "BOOL",
+        "figures": "STRING",  # JSON: the figures of both paths
+        "checks": "STRING",  # JSON: each check and its differences
+        "code_version": "STRING",
+        "ledger_state_hash": "STRING",
+        "raw_count": "INT64",
+        "raw_digest": "STRING",
+        "certified_at_ms": "INT64",
+    },
+)
+
+
+def entity_input(kind: EntityKind) -> Input:
+    """Return the staging table of a kind of entity: its key, its state, and one column per field it may have."""
+    fields = {name: _GOOGLE_TYPES[field.type] for name, field in FIELDS[kind].items()}
+    state = {
+        "key": "STRING",
+        "provider": "STRING",
+        "entity_id": "STRING",
+        "has_conflict": "BOOL",
+        "version_at_ms": "INT64",
+    }
+    return Input(f"staging.{kind.value}", f"One row per {kind.value} that the ledger describes.", {**state, **fields})
+
+
+ENTITIES: Mapping[EntityKind, Input] = {kind: entity_input(kind) for kind in EntityKind}
+
+INPUTS: tuple[Input, ...] = (DELIVERIES, VERDICTS, COMPARED_DAYS, *ENTITIES.values(), PUBLISHED, CERTIFICATE)
+
+
+def delivery_row(delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery as a row of `staging.deliveries`."""
+    return {
+        "delivery_id": delivery.delivery_id,
+        "object_name": delivery.object_name,
+        "provider": delivery.provider,
+        "channel": delivery.channel.value,
+        "channel_rank": delivery.channel.rank,
+        "target": delivery.target,
+        "received_at_ms": to_ms(delivery.received_at),
+        "body": _json_text(delivery.body),
+        "body_sha256": delivery.body_sha256,
+    }
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """Return the standing outcome of a delivery as a row of `staging.verdicts`."""
+    return {
+        "delivery_id": verdict.delivery_id,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason.partition(":")[0],
+        "event_key": verdict.event_key,
+        "event_type": verdict.event_type,
+    }
+
+
+def entity_row(entity: Entity) -> dict[str, Any]:
+    """Return a described entity as a row of its kind's staging table."""
+    return {
+        "key": str(entity.key),
+        "provider": entity.key.provider,
+        "entity_id": entity.key.entity_id,
+        "has_conflict": entity.has_conflict,
+        "version_at_ms": entity.version_at_ms,
+        **entity.values,
+    }
+
+
+def _json_text(body: bytes) -> str | None:
+    """Return the body where every engine reads it the same: JSON in UTF-8, no NaN, no key twice, no half of a character."""
+    try:
+        jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="none")
+    except ValueError:
+        return None
+    return body.decode("utf-8")

@@ -1,0 +1,379 @@
+"""Rebuild: the BI layer is derived from nothing, checked, and only what agrees to the cent is published.
+
+Everything is built aside: rows carry their build, and what viz shows is decided by one table of published builds. A build
+that fails anywhere before `publish` has therefore changed nothing that anybody reads; a month that is refused keeps
+whatever was certified for it before, or stays absent.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter_ns
+from typing import Any
+
+import structlog
+
+from shared.bi import inputs
+from shared.bi.certification import Difference, Figure, Grain, Judgement, catalog, checks_in_order, judge
+from shared.domain.facts import EntityKind
+from shared.domain.fold import Entity
+from shared.domain.reconciliation import RunStatus
+from shared.domain.state_hash import state_hash
+from shared.domain.times import Window, business_day, day_start, to_ms
+from shared.ports.casebook import Casebook
+from shared.ports.ledger_store import LedgerStore
+from shared.ports.raw_store import RawStore
+from shared.ports.warehouse import Cell, Warehouse
+
+log = structlog.get_logger("rebuild_bi")
+
+EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+"""Every delivery that there can be."""
+
+_RUNS_MAX = 10_000
+
+PUBLISH = """
+MERGE certificates.published AS shown
+USING (
+  SELECT month, currency, business_unit, build_id
+  FROM certificates.certificate
+  WHERE build_id = @build_id AND passed
+) AS certified
+ON shown.month = certified.month
+  AND shown.currency = certified.currency
+  AND shown.business_unit = certified.business_unit
+WHEN MATCHED THEN UPDATE SET build_id = certified.build_id
+WHEN NOT MATCHED THEN INSERT (month, currency, business_unit, build_id)
+  VALUES (certified.month, certified.currency, certified.business_unit, certified.build_id)
+"""
+"""Publishes all certified months of a build at once: viz shows the old figures or the new ones, nothing in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """What rebuilding needs of the world."""
+
+    raw: RawStore
+    ledger: LedgerStore
+    casebook: Casebook
+    warehouse: Warehouse
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildResult:
+    """What a rebuild came to. Months of `refused` are not in viz by this build; each names what is different."""
+
+    build_id: str
+    as_of: datetime
+    certified: tuple[Judgement, ...]
+    refused: tuple[Judgement, ...]
+    ledger_state_hash: str
+    raw_count: int
+    raw_digest: str
+    durations_ms: Mapping[str, int]
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether a closed month was refused: the caller ends with a failure."""
+        return bool(self.refused)
+
+
+@dataclass(slots=True)
+class _Build:
+    """A build in progress: what the steps hand to each other."""
+
+    world: Rebuilding
+    build_id: str
+    as_of: datetime
+    folder: Path
+    raw_count: int = 0
+    raw_digest: str = ""
+    ledger_state_hash: str = ""
+    differences: list[Difference] = field(default_factory=list)
+    judgements: tuple[Judgement, ...] = ()
+
+    @property
+    def open_month(self) -> str:
+        """Return the month that is not over yet in Buenos Aires: it and later ones are not judged."""
+        return f"{business_day(self.as_of):%Y-%m}"
+
+    @property
+    def parameters(self) -> dict[str, str | int]:
+        """Return what the models may ask for."""
+        # Whole days: two builds of one day say the same of the same ledger.
+        as_of_ms = to_ms(day_start(business_day(self.as_of)))
+        return {"build_id": self.build_id, "open_month": self.open_month, "as_of_ms": as_of_ms}
+
+    def load(self, table: inputs.Input, rows: Iterable[Mapping[str, Any]], *, replace: bool = True) -> None:
+        """Write rows to a file and load it as a table."""
+        path = self.folder / f"{table.name}.ndjson"
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(_line(row) for row in rows)
+        self.load_file(table, path, replace=replace)
+
+    def load_file(self, table: inputs.Input, path: Path, *, replace: bool) -> None:
+        """Load a written file as a table."""
+        job_id = f"{self.build_id}-load-{table.name.replace('.', '-')}"
+        self.world.warehouse.load(table.name, table.columns, path, job_id=job_id, replace=replace)
+        path.unlink()
+
+
+def rebuild(
+    world: Rebuilding, *, build_id: str, as_of: datetime, stopwatch: Callable[[], int] = perf_counter_ns
+) -> RebuildResult:
+    """Rebuild the BI layer and publish the closed months that pass every check.
+
+    `build_id` is time-ordered and new; months are closed that are over in Buenos Aires at `as_of`. `stopwatch` counts
+    nanoseconds and decides nothing. Raises TransientError or TerminalError where the build itself fails: then nothing
+    that is published has changed.
+    """
+    durations_ms: dict[str, int] = {}
+    with TemporaryDirectory(prefix="asiento-") as folder:
+        build = _Build(world, build_id, as_of, Path(folder))
+        for step in STEPS:
+            started = stopwatch()
+            step(build)
+            durations_ms[step.__name__] = (stopwatch() - started) // 1_000_000
+    result = RebuildResult(
+        build_id=build_id,
+        as_of=as_of,
+        certified=tuple(judgement for judgement in build.judgements if judgement.passed),
+        refused=tuple(judgement for judgement in build.judgements if not judgement.passed),
+        ledger_state_hash=build.ledger_state_hash,
+        raw_count=build.raw_count,
+        raw_digest=build.raw_digest,
+        durations_ms=durations_ms,
+    )
+    _tell(result)
+    return result
+
+
+def load_deliveries(build: _Build) -> None:
+    """Load every kept delivery. First of all: what is derived meanwhile is then in the ledger path alone, never lost."""
+    digest = sha256()
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for delivery in build.world.raw.deliveries(EVER):
+            row = inputs.delivery_row(delivery)
+            digest.update(f"{row['object_name']} {row['body_sha256']}\n".encode())
+            build.raw_count += 1
+            yield row
+
+    build.load(inputs.DELIVERIES, rows())
+    build.raw_digest = digest.hexdigest()
+
+
+def load_ledger(build: _Build) -> None:
+    """Load the folded entities, one table a kind, in one pass that also takes the state hash."""
+    paths = {kind: build.folder / f"{kind.value}.ndjson" for kind in EntityKind}
+    with ExitStack() as stack:
+        files = {kind: stack.enter_context(path.open("w", encoding="utf-8")) for kind, path in paths.items()}
+
+        def written() -> Iterator[Entity]:
+            for entity in build.world.ledger.entities():
+                if not entity.is_awaited:
+                    files[entity.key.kind].write(_line(inputs.entity_row(entity)))
+                yield entity
+
+        build.ledger_state_hash = state_hash(written())
+    for kind, path in paths.items():
+        build.load_file(inputs.ENTITIES[kind], path, replace=True)
+
+
+def load_outcomes(build: _Build) -> None:
+    """Load what became of each delivery."""
+    build.load(inputs.VERDICTS, map(inputs.verdict_row, build.world.ledger.verdicts()))
+
+
+def load_comparisons(build: _Build) -> None:
+    """Load which days were compared with the providers' listings, and which differences are open there."""
+    build.load(inputs.COMPARED_DAYS, _compared_days(build.world.casebook))
+
+
+def write_models(build: _Build) -> None:
+    """Write the rows of this build, model after model."""
+    warehouse = build.world.warehouse
+    for table in (inputs.CERTIFICATE, inputs.PUBLISHED):
+        warehouse.ensure_table(table.name, table.columns)
+    for model in catalog():
+        if model.is_view:
+            # What people read changes with publication only; here it is merely made where there is none yet.
+            warehouse.make_view(model.name, model.sql, replace=model.layer != "viz")
+        else:
+            warehouse.ensure_table(model.name, model.stored_columns)
+            warehouse.execute(
+                model.insert_sql, build.parameters, job_id=f"{build.build_id}-write-{model.name.replace('.', '-')}"
+            )
+
+
+def run_checks(build: _Build) -> None:
+    """Run every check in order and gather what is different."""
+    for check in checks_in_order(catalog()):
+        rows = build.world.warehouse.query(check.sql, build.parameters)
+        found = [
+            Difference(check.name, *(_text(row[part]) for part in Grain._fields), str(row["difference"])) for row in rows
+        ]
+        # An engine answers in any order; a certificate says the same each time.
+        build.differences += sorted(found, key=lambda difference: difference.text)
+
+
+def judge_months(build: _Build) -> None:
+    """Judge every closed month, currency and business unit by the differences."""
+    warehouse, parameters = build.world.warehouse, build.parameters
+    candidates = [_grain(row) for row in warehouse.query(_CANDIDATES, parameters)]
+    figures = [
+        (_grain(row), Figure(str(row["figure"]), *(_count(row[part]) for part in Figure._fields[1:])))
+        for row in warehouse.query(_FIGURES, parameters)
+    ]
+    build.judgements = judge(candidates, figures, build.differences, build.open_month)
+
+
+def certify(build: _Build) -> None:
+    """Keep a certificate of every judgement, passed or not; certificates are only ever added."""
+    build.load(inputs.CERTIFICATE, (_certificate(build, judgement) for judgement in build.judgements), replace=False)
+
+
+def publish(build: _Build) -> None:
+    """Let viz show this build for the months that passed, all at once. What did not pass stays as it was."""
+    if any(judgement.passed for judgement in build.judgements):
+        for model in catalog():
+            if model.layer == "viz":
+                build.world.warehouse.make_view(model.name, model.sql, replace=True)
+        build.world.warehouse.execute(PUBLISH, build.parameters, job_id=f"{build.build_id}-publish")
+
+
+def prune(build: _Build) -> None:
+    """Forget the rows of builds that nothing shows; this one stays, so that what it refused can be looked into."""
+    for model in catalog():
+        if not model.is_view:
+            build.world.warehouse.execute(
+                f"DELETE FROM {model.name} WHERE build_id != @build_id"  # noqa: S608  the name of a model of ours
+                " AND build_id NOT IN (SELECT build_id FROM certificates.published)",
+                build.parameters,
+                job_id=f"{build.build_id}-prune-{model.name.replace('.', '-')}",
+            )
+
+
+STEPS: tuple[Callable[[_Build], None], ...] = (
+    load_deliveries,
+    load_ledger,
+    load_outcomes,
+    load_comparisons,
+    write_models,
+    run_checks,
+    judge_months,
+    certify,
+    publish,
+    prune,
+)
+
+
+def build_hash(warehouse: Warehouse, build_id: str) -> str:
+    """Return the digest over a build's mart and over all that viz shows, without the build's own name (DESIGN I8)."""
+    digest = sha256()
+    for model in catalog():
+        if model.layer in ("mart", "viz"):
+            columns = ", ".join(column.name for column in model.columns)
+            where = "" if model.is_view else " WHERE build_id = @build_id"
+            digest.update(f"{model.name} {columns}\n".encode())
+            for row in warehouse.query(
+                f"SELECT {columns} FROM {model.name}{where} ORDER BY {columns}",  # noqa: S608  names of our own models
+                {"build_id": build_id},
+            ):
+                digest.update(_line(row).encode())
+    return digest.hexdigest()
+
+
+_CANDIDATES = "SELECT month, currency, business_unit FROM control.candidate WHERE build_id = @build_id"
+_FIGURES = """
+SELECT month, currency, business_unit, figure, ledger_count, ledger_minor, control_count, control_minor
+FROM control.comparison
+WHERE build_id = @build_id
+"""
+
+
+def _compared_days(casebook: Casebook) -> Iterator[Mapping[str, Any]]:
+    latest: dict[tuple[str, str, date], int] = {}
+    for run in casebook.runs(limit=_RUNS_MAX):
+        if run.status is RunStatus.SUCCEEDED and run.kind is not None and run.window is not None:
+            for day in _whole_days(run.window):
+                key = (run.provider, run.kind.value, day)
+                latest[key] = max(latest.get(key, 0), to_ms(run.started_at))
+    open_on: dict[tuple[str, str, date], int] = {}
+    for difference in casebook.open_differences():
+        for day in difference.window.days():
+            key = (difference.mismatch.key.provider, difference.mismatch.key.kind.value, day)
+            open_on[key] = open_on.get(key, 0) + 1
+    for provider, kind, day in sorted(latest.keys() | open_on.keys()):
+        key = (provider, kind, day)
+        yield {
+            "provider": provider,
+            "kind": kind,
+            "day": day,
+            "compared_at_ms": latest.get(key, 0),
+            "open_differences": open_on.get(key, 0),
+        }
+
+
+def _whole_days(window: Window) -> list[date]:
+    """Return the days that a window holds from their first moment to their last."""
+    return [day for day in window.days() if _holds(window, Window.of_days(day, day))]
+
+
+def _holds(window: Window, day: Window) -> bool:
+    return window.start <= day.start and day.end <= window.end
+
+
+def _certificate(build: _Build, judgement: Judgement) -> Mapping[str, Any]:
+    identity = f"{build.build_id}\n{judgement.grain}"
+    return {
+        "certificate_id": sha256(identity.encode()).hexdigest()[:32],
+        "build_id": build.build_id,
+        **judgement.grain._asdict(),
+        "passed": judgement.passed,
+        "figures": judgement.figures_json,
+        "checks": judgement.checks_json,
+        "code_version": build.world.code_version,
+        "ledger_state_hash": build.ledger_state_hash,
+        "raw_count": build.raw_count,
+        "raw_digest": build.raw_digest,
+        "certified_at_ms": to_ms(build.as_of),
+    }
+
+
+def _tell(result: RebuildResult) -> None:
+    log.info("rebuilt", build_id=result.build_id, certified=len(result.certified), refused=len(result.refused))
+    for judgement in result.refused:
+        first = judgement.differences[0]
+        log.error(
+            "month refused",
+            grain=str(judgement.grain),
+            differences=len(judgement.differences),
+            check=first.check,
+            first=first.text,
+        )
+
+
+def _grain(row: Mapping[str, Any]) -> Grain:
+    return Grain(*(str(row[part]) for part in Grain._fields))
+
+
+def _text(cell: Cell) -> str | None:
+    return None if cell is None else str(cell)
+
+
+def _count(cell: object) -> int:
+    if type(cell) is not int:
+        msg = f"a figure is a whole number, not {type(cell).__name__}"
+        raise TypeError(msg)
+    return cell
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=date.isoformat) + "\n"

@@ -1,0 +1,1 @@
+"""The jobs of reconcile, one module each, and what they share."""

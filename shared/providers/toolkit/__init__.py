@@ -1,0 +1,1 @@
+"""What providers share: signature schemes, JSON bodies, payload models, readings, an HTTP client, the registry."""

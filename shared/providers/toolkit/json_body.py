@@ -1,0 +1,69 @@
+"""Bodies: from bytes to Python values without a float, and the digest of what a body says.
+
+JSON numbers with a point or an exponent become Decimal, integers stay integers; NaN, infinities, repeated keys and
+nesting beyond the parser's limit (about two hundred levels) are refused (DESIGN I6).
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import jiter
+
+from shared.domain.errors import Quarantine, UnreadableError
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds.
+
+    Raises UnreadableError: `not_utf8`, `malformed_json`, or `wrong_type` where the body holds something else.
+    """
+    content = parse_value(body)
+    if not isinstance(content, dict):
+        raise UnreadableError(Quarantine.WRONG_TYPE, f"the body is a JSON {type(content).__name__}, not an object")
+    return content
+
+
+def parse_value(body: bytes) -> Any:
+    """Return the JSON value that a body holds; raise UnreadableError (`not_utf8`, `malformed_json`)."""
+    try:
+        return jiter.from_json(
+            body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
+        )
+    except ValueError as malformed:
+        raise _why_unreadable(body, malformed) from None
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the hex SHA-256 of what a body says: its canonical JSON, without regard to key order and white space.
+
+    The caller leaves out what differs from one attempt to the next. `1.0` and `1.00` are different contents.
+    """
+    return sha256(_CANONICAL.encode(content).encode("ascii")).hexdigest()
+
+
+def _number(value: object) -> dict[str, str]:
+    # Tagged, so that the number 1.5 and the text "1.5" are different contents.
+    if not isinstance(value, Decimal):
+        msg = f"a parsed body cannot hold {type(value).__name__}"
+        raise TypeError(msg)
+    return {"number": str(value)}
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), check_circular=False, allow_nan=False, default=_number
+)
+
+
+def _why_unreadable(body: bytes, malformed: ValueError) -> UnreadableError:
+    """Name the fault and its place. The parser's own words may quote a key of the body, so a repeated key is not named."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as not_text:
+        return UnreadableError(Quarantine.NOT_UTF8, f"the body is not UTF-8 at byte {not_text.start}")
+    fault, _, place = str(malformed).rpartition(" at ")
+    if fault.startswith("Detected duplicate key"):
+        fault = "a key is given twice"
+    return UnreadableError(Quarantine.MALFORMED_JSON, f"{fault} at {place}")

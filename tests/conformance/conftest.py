@@ -1,0 +1,179 @@
+"""Each port as a fixture, once for every world that implements it; the readable id of a world is its name."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from google.api_core.exceptions import AlreadyExists
+from google.cloud.secretmanager_v1 import Replication, Secret, SecretManagerServiceClient, SecretPayload
+
+from shared.adapters.embedded.event_bus import SqliteEventBus
+from shared.adapters.embedded.ledger_store import SqliteLedgerStore
+from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
+from shared.adapters.embedded.secrets import EnvironmentSecrets, FileSecrets
+from shared.adapters.google.ledger_store import GoogleLedgerStore
+from shared.adapters.google.raw_store import GoogleRawStore
+from shared.adapters.google.rejected_store import GoogleRejectedStore
+from shared.adapters.google.secrets import GoogleSecrets
+from shared.ports.event_bus import EventBus, Subscription
+from shared.ports.ledger_store import LedgerStore
+from shared.ports.raw_store import RawStore, RejectedStore
+from shared.ports.secrets import Secrets
+from tests.conformance.samples import NOON
+from tests.emulators.fixtures import (  # noqa: F401  pytest finds fixtures by their names in a conftest
+    QUICK,
+    Topology,
+    _firestore_server,
+    _pubsub_server,
+    _secret_manager_server,
+    _storage_server,
+    bucket,
+    documents,
+    firestore,
+    firestore_client,
+    fresh_name,
+    pubsub,
+    secret_manager,
+    secret_manager_client,
+    storage,
+    storage_client,
+    topology,
+)
+
+WORLDS = ("embedded", "google")
+REJECTED_CAPACITY_BYTES = 64 * 1024
+AUTOMATIC = Secret(replication=Replication(automatic=Replication.Automatic()))
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> str:
+    """The world under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def raw_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RawStore]:
+    """An empty raw store."""
+    if world == "embedded":
+        embedded = SqliteRawStore(tmp_path / "raw.db")
+        yield embedded
+        embedded.close()
+    else:
+        google = GoogleRawStore(
+            request.getfixturevalue("storage_client"), request.getfixturevalue("bucket"), QUICK, workers=8
+        )
+        yield google
+        google.close()
+
+
+@pytest.fixture
+def rejected_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RejectedStore]:
+    """An empty rejected store that holds REJECTED_CAPACITY_BYTES."""
+    if world == "embedded":
+        embedded = SqliteRejectedStore(tmp_path / "rejected.db", REJECTED_CAPACITY_BYTES)
+        yield embedded
+        embedded.close()
+    else:
+        google = GoogleRejectedStore(
+            request.getfixturevalue("storage_client"),
+            request.getfixturevalue("bucket"),
+            REJECTED_CAPACITY_BYTES,
+            QUICK,
+        )
+        yield google
+        google.close()
+
+
+@dataclass(slots=True)
+class BusWorld:
+    """Both sides of a bus, and time to let pass. The rules: 60 s to acknowledge, five attempts, pauses up to 600 s."""
+
+    bus: EventBus
+    subscription: Subscription
+    put_forward: Callable[[int], None]
+    now: datetime = NOON
+
+    def let_pass(self, seconds: int) -> None:
+        """Let time pass, for the adapter and for whoever keeps the time beneath it."""
+        self.now += timedelta(seconds=seconds)
+        self.put_forward(seconds)
+
+
+@pytest.fixture
+def bus_world(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusWorld]:
+    """An empty bus."""
+    if world == "embedded":
+        embedded = SqliteEventBus(tmp_path / "bus.db", ack_deadline_s=60, attempts_max=5)
+        yield BusWorld(embedded, embedded, lambda _: None)
+        embedded.close()
+    else:
+        topology: Topology = request.getfixturevalue("topology")
+        put_forward = time.sleep
+        if not os.environ.get("PUBSUB_EMULATOR_HOST"):
+            put_forward = request.getfixturevalue("pubsub").clock.advance
+        google = topology.bus()
+        yield BusWorld(google, topology.pulling(google), put_forward)
+
+
+@pytest.fixture
+def ledger(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerStore]:
+    """An empty ledger."""
+    if world == "embedded":
+        embedded = SqliteLedgerStore(tmp_path / "ledger.db")
+        yield embedded
+        embedded.close()
+    else:
+        yield GoogleLedgerStore(request.getfixturevalue("documents"))
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWorld:
+    """Secrets, and the hand of whoever rotates them: `rotate` makes exactly these values live, newest first."""
+
+    secrets: Secrets
+    rotate: Callable[[str, tuple[str, ...]], None]
+
+
+@pytest.fixture(params=("environment", "files", "google"))
+def secret_world(request: pytest.FixtureRequest, tmp_path: Path) -> SecretWorld:
+    """Secrets of which none is set."""
+    if request.param == "environment":
+        environ: dict[str, str] = {}
+        return SecretWorld(EnvironmentSecrets(environ), lambda name, values: _set_variables(environ, name, values))
+    if request.param == "files":
+        return SecretWorld(
+            FileSecrets(tmp_path),
+            lambda name, values: _write_lines(tmp_path / name, values),
+        )
+    client: SecretManagerServiceClient = request.getfixturevalue("secret_manager_client")
+    project = fresh_name("asiento")
+    return SecretWorld(
+        GoogleSecrets(client, project, QUICK, refresh_every_s=0.0),
+        lambda name, values: set_versions(client, project, name, values),
+    )
+
+
+def set_versions(client: SecretManagerServiceClient, project: str, name: str, values: tuple[str, ...]) -> None:
+    """Make exactly these versions of a secret enabled, newest first."""
+    secret = f"projects/{project}/secrets/{name}"
+    try:
+        client.create_secret(parent=f"projects/{project}", secret_id=name, secret=AUTOMATIC)
+    except AlreadyExists:
+        for version in client.list_secret_versions(parent=secret):
+            client.disable_secret_version(name=version.name)
+    for value in reversed(values):
+        client.add_secret_version(parent=secret, payload=SecretPayload(data=value.encode()))
+
+
+def _set_variables(environ: dict[str, str], name: str, values: tuple[str, ...]) -> None:
+    variable = f"ASIENTO_SECRET_{name.upper().replace('-', '_')}"
+    newest, previous = (*values, "", "")[:2]
+    environ |= {variable: newest, f"{variable}_PREVIOUS": previous}
+
+
+def _write_lines(path: Path, values: tuple[str, ...]) -> None:
+    path.write_text("\n".join(values), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Promises about what is deployed, and how; all held without a network."""

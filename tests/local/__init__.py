@@ -1,0 +1,1 @@
+"""The bundle on one machine."""

@@ -1,0 +1,145 @@
+"""Tracing: every published number leads back to the bytes, and adds up on the way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.embedded.secrets import EnvironmentSecrets
+from shared.bi.certification import catalog
+from shared.domain.deliveries import Channel
+from shared.domain.errors import NotFoundError, TerminalError
+from shared.pipeline import trace as tracing
+from shared.pipeline.trace import FigureTrace, figures, key_columns, render, trace_delivery, trace_figure
+from tests.bi.small_season import A, B, SmallSeason, SmallWorld, hex_id, ticket
+
+REVENUE, CASH = "viz.revenue_by_day_route", "viz.cash_by_day"
+T1_DAY = {"business_day": "2026-01-10", "route_id": "route-1", "currency": "ARS", "business_unit": A}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SmallWorld]:
+    """The small season, derived and published."""
+    world = SmallWorld(tmp_path)
+    world.keep_and_derive(SmallSeason().deliveries)
+    world.rebuild("build-1")
+    yield world
+    world.close()
+
+
+def test_walks_every_number_back_to_bytes(world: SmallWorld) -> None:
+    """Asiento leads from each number of each view to facts, bytes and a signature that holds, and sums them up again."""
+    walked = 0
+    for view, figure in figures():
+        model = next(model for model in catalog() if model.name == view)
+        for row in list(world.warehouse.query(f"SELECT * FROM {view}", {})):  # noqa: S608  one of our views
+            key = {name: str(row[name]) for name in key_columns(model)}
+            trace = trace_figure(world.tracing, view, key, figure, shown_max=100)
+            assert trace.amount == row[figure] == sum(item.amount for item in trace.items)
+            assert trace.is_proved
+            for item in trace.items:
+                standing = [fact for fact in item.facts if fact.stands]
+                assert [fact.stated[item.field] for fact in standing] == [item.amount] if item.field else standing
+                for fact in item.facts:
+                    kept = world.raw.read(fact.delivery.object_name)
+                    assert (fact.delivery.body_sha256, fact.delivery.body_bytes) == (kept.body_sha256, len(kept.body))
+            walked += trace.item_count
+    assert walked == 4 + 4 + 5 + 1
+
+
+def test_shows_the_tree(world: SmallWorld) -> None:
+    """Asiento prints a trace as a tree: figure, entity, facts, delivery, bytes, signature."""
+    lines = render(trace_figure(world.tracing, REVENUE, T1_DAY, "earned_minor"))
+    assert lines[0] == (
+        f"viz.revenue_by_day_route.earned_minor = ARS 12345.67  (business_day 2026-01-10, route_id route-1, currency ARS, "
+        f"business_unit {A})"
+    )
+    assert lines[1] == "The fares of the live tickets that departed on the day. 1 of them, summed again to the figure."
+    assert lines[2] == f"└─ ticket:betterez:{hex_id('T1')}  ARS 12345.67  boarded"
+    assert lines[3] == (
+        "   ├─ fact of 2026-01-05 13:00:00Z, event betterez:event-s1: says fare_minor 1234567, and stands"
+    )
+    assert lines[4].startswith("   │  └─ delivery 2026/01/05/13/betterez/webhook/delivery-0000, received 2026-01-05 13:00:05Z")
+    assert "sha256" in lines[5]
+    assert lines[6] == "   │     └─ signature verified again (HMAC-SHA256, hex or base64 by length)"
+    assert sum("fact of" in line for line in lines) == 3
+
+
+def test_counts_without_following_all(world: SmallWorld) -> None:
+    """Asiento sums every row of a large figure and follows only the first ones to their bytes."""
+    season = SmallSeason()
+    before = len(season.deliveries)
+    for number in range(12):
+        told = ticket(f"T7{number}", "S7", A, 1_000 + number, "2026-02-11 10:00", "2026-02-12 08:00")
+        season.platform(f"t7{number}", "ticket.created", "2026-02-11 10:00", told)
+    world.keep_and_derive(season.deliveries[before:])
+    world.rebuild("build-2")
+    trace = trace_figure(world.tracing, REVENUE, {**T1_DAY, "business_day": "2026-02-12"}, "earned_minor", shown_max=2)
+    assert (trace.amount, trace.item_count, len(trace.items)) == (12 * 1_000 + 66, 12, 2)
+    assert render(trace)[-1].startswith("└─ and 10 more, together ARS ")
+
+
+def test_says_what_is_not_signed(world: SmallWorld) -> None:
+    """Asiento says of an API answer that it was fetched, by which call, and that it carries no signature."""
+    fetched = next(each for each in SmallSeason().deliveries if each.channel is Channel.FETCH)
+    traced = trace_delivery(world.tracing, fetched)
+    assert traced.is_proved
+    assert traced.signature == "fetched over TLS by GET /v1/payments/88, not signed"
+    assert "read from report.csv" in trace_delivery(
+        world.tracing, replace(fetched, channel=Channel.FILE, target="report.csv")
+    ).signature
+
+
+def test_does_not_hide_a_signature_that_fails(world: SmallWorld) -> None:
+    """Asiento says that a signature does not hold when the secret is another one, and does not call the number proved."""
+    world.secrets = EnvironmentSecrets({"ASIENTO_SECRET_BETTEREZ_WEBHOOK": "another"})
+    trace = trace_figure(world.tracing, REVENUE, T1_DAY, "tickets")
+    assert not trace.is_proved
+    assert "signature does not hold with the secrets that are live today: signature_wrong" in "\n".join(render(trace))
+
+
+@pytest.mark.parametrize(
+    ("view", "key", "figure", "says"),
+    [
+        (REVENUE, T1_DAY, "nothing", "viz.revenue_by_day_route.nothing cannot be traced; these can: .*earned_minor"),
+        ("viz.nothing", T1_DAY, "tickets", "cannot be traced"),
+        (REVENUE, {**T1_DAY, "business_day": "2026-01-11"}, "tickets", "its month is not certified"),
+        (REVENUE, {**T1_DAY, "business_day": "tomorrow"}, "tickets", "business_day is a day, YYYY-MM-DD"),
+        (REVENUE, {**T1_DAY, "business_unit": B}, "tickets", "its month is not certified"),
+        (REVENUE, {"route_id": "route-1"}, "tickets", "is named by business_day, route_id, currency, business_unit"),
+        (REVENUE, {**T1_DAY, "route_id": "route-1' OR '1' = '1"}, "tickets", "shows no row"),
+    ],
+)
+def test_names_what_is_not_there(world: SmallWorld, view: str, key: dict[str, str], figure: str, says: str) -> None:
+    """Asiento says what it cannot trace and what it can."""
+    with pytest.raises(NotFoundError, match=says):
+        trace_figure(world.tracing, view, key, figure)
+
+
+def test_refuses_a_trace_that_does_not_add_up(world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asiento shows no trace whose rows do not sum to the figure."""
+    models = tuple(
+        replace(model, traces=tuple(replace(each, sql=each.sql.replace("SELECT", "SELECT 1 AS one,", 1)) for each in model.traces))
+        if model.name != REVENUE
+        else replace(model, traces=tuple(replace(each, sql=each.sql.replace("ticket.is_live", "FALSE")) for each in model.traces))
+        for model in catalog()
+    )
+    monkeypatch.setattr(tracing, "catalog", lambda: models)
+    with pytest.raises(TerminalError, match="shows 1 and its 0 rows sum to 0"):
+        trace_figure(world.tracing, REVENUE, T1_DAY, "tickets")
+
+
+def test_asks_for_a_rebuild_when_the_ledger_has_moved_on(world: SmallWorld) -> None:
+    """Asiento does not mix a published number with a ledger that says something else by now."""
+
+    def traced() -> FigureTrace:
+        return trace_figure(world.tracing, REVENUE, T1_DAY, "earned_minor")
+
+    traced()
+    season = SmallSeason()
+    # A lower stamp under another event: of a field that may never differ the lowest statement stands.
+    told = ticket("T1", "S1", A, 1_234_000, "2026-01-05 09:00", "2026-01-10 08:00")
+    world.keep_and_derive([season.platform("t1-before", "ticket.created", "2026-01-05 09:00", told)])
+    with pytest.raises(TerminalError, match="fare_minor was 1234567 in the published build and is 1234000 in the ledger; rebuild"):
+        traced()
