@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from shared.pipeline.trace import FigureTrace, render
+
 out = Console(highlight=False)
 """Where results go."""
 err = Console(stderr=True, highlight=False)
@@ -37,6 +39,12 @@ def proof(holds: bool, sentence: str) -> bool:  # noqa: FBT001  the truth of the
     """Show one proof line and return whether it holds."""
     out.print(f"[green]✔[/] {sentence}" if holds else f"[red]✘ {sentence}[/]")
     return holds
+
+
+def show_trace(trace: FigureTrace) -> None:
+    """Show the way from a figure to its bytes, one branch a line, lines as long as they are."""
+    for line in render(trace):
+        out.print(line, soft_wrap=True, markup=False)
 
 
 class Meter:

@@ -13,7 +13,7 @@ from time import sleep
 from local.simulator import Secrets, Send
 from shared.domain.errors import NotFoundError, RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
-from shared.domain.times import Window
+from shared.domain.times import ALL_TIME, Window
 from shared.pipeline import derive, receive, reconcile
 from shared.ports.event_bus import Leased
 from shared.runtime import wiring
@@ -103,17 +103,31 @@ async def _receive_one(world: receive.Receiving, send: Send, secrets: Secrets, a
 
 
 def reconcile_until_closed(parts: EmbeddedParts, window: Window) -> list[ReconciliationRun]:
-    """Run every job and derive what it fetched, pass after pass, until a pass finds nothing open; return all runs."""
-    runs: list[ReconciliationRun] = []
+    """Run every job and derive what it fetched, pass after pass, until nothing is open or a pass brings nothing new.
+
+    After the first pass only what is still open is compared again: a difference is closed by a comparison of its own
+    window that no longer finds it.
+    """
     with wiring.reconciling(parts) as world:
+        runs = reconcile.run_all(world, window, now())
         for _ in range(PASSES_MAX):
-            passed = reconcile.run_all(world, window, now())
-            runs += passed
             derived = drain(parts)
-            is_closed = not any(True for _ in parts.casebook.open_differences())
-            if not derived and is_closed and not parts.ledger.outbox_depth():
+            open_windows = {difference.window for difference in parts.casebook.open_differences()}
+            if not derived and not parts.ledger.outbox_depth():
                 break
+            for each in sorted(open_windows, key=lambda each: each.start):
+                runs += reconcile.reconcile("transactions", world, each, now())
+            for job in ("awaited", "fetches", "exceptions"):
+                runs += reconcile.reconcile(job, world, window, now())
     return runs
+
+
+def fetch_until_done(parts: EmbeddedParts, world: reconcile.Reconciling) -> None:
+    """Fetch what events point at, and derive the answers, until nothing is asked for any more."""
+    while parts.ledger.outbox_depth():
+        reconcile.reconcile("fetches", world, ALL_TIME, now())
+        if not drain(parts):
+            return
 
 
 def secrets_folder(home: Path, webhook: Secrets, api: Secrets) -> None:

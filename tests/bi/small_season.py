@@ -99,7 +99,15 @@ def payment(amount: str, paid: str, provider: str = "inperson", reference: objec
 
 
 def transaction(
-    name: str, unit: str, kind: str, made: str, total_minor: int, payments: list[Json], *, original: str = "", **items: Any
+    name: str,
+    unit: str,
+    kind: str,
+    made: str,
+    total_minor: int,
+    payments: list[Json],
+    *,
+    original: str = "",
+    **items: Any,
 ) -> Json:
     """Return the data of a transaction's event."""
     return {
@@ -122,7 +130,15 @@ def transaction(
 
 
 def refund(
-    name: str, of: str, holder: str, original: str, unit: str, given: str, kind: str, item_minor: int, penalty_minor: int
+    name: str,
+    of: str,
+    holder: str,
+    original: str,
+    unit: str,
+    given: str,
+    kind: str,
+    item_minor: int,
+    penalty_minor: int,
 ) -> Json:
     """Return a refund document; cash goes back in cash."""
     back = item_minor - penalty_minor
@@ -138,7 +154,9 @@ def refund(
         "penalty": scaled(penalty_minor),
         "amountToRefund": scaled(back),
         "currency": "ARS",
-        "payment": [] if kind == "change" else [{"type": "cash", "provider": "inperson", "amount": Decimal(back) / 100}],
+        "payment": []
+        if kind == "change"
+        else [{"type": "cash", "provider": "inperson", "amount": Decimal(back) / 100}],
         "createdAt": moment(given),
         "updatedAt": moment(given),
     }
@@ -200,7 +218,9 @@ class SmallSeason:
         self.charge("ch_1", 1_034_567, "2026-01-05 10:00")
 
         t3 = ticket("T3", "S2", A, 500_000, "2026-01-06 09:00", "2026-01-20 08:00")
-        sold = transaction("S2", A, "sale", "2026-01-06 09:00", 500_000, [payment("5000.00", "2026-01-06 09:00")], tickets=[t3])
+        sold = transaction(
+            "S2", A, "sale", "2026-01-06 09:00", 500_000, [payment("5000.00", "2026-01-06 09:00")], tickets=[t3]
+        )
         self.platform("s2", "transaction.completed", "2026-01-06 09:00", sold)
         back = refund("R3", "T3", "C2", "S2", A, "2026-01-08 12:00", "cancellation", 500_000, 50_000)
         gone = {**t3, "status": "cancelled", "refundId": hex_id("R3"), "updatedAt": moment("2026-01-08 12:00")}
@@ -233,12 +253,12 @@ class SmallSeason:
 
     def _sales_of_february(self) -> None:
         t5 = ticket("T5", "S4", A, 700_000, "2026-02-03 10:00", "2026-02-10 08:00")
-        sold = transaction("S4", A, "sale", "2026-02-03 10:00", 700_000, [payment("7000", "2026-02-03 10:00")], tickets=[t5])
+        sold = transaction(
+            "S4", A, "sale", "2026-02-03 10:00", 700_000, [payment("7000", "2026-02-03 10:00")], tickets=[t5]
+        )
         self.platform("s4", "transaction.completed", "2026-02-03 10:00", sold)
         given = refund("R5", "T5", "X4", "S4", A, "2026-02-04 11:00", "change", 700_000, 0)
-        t6 = ticket(
-            "T6", "X4", A, 700_000, "2026-02-04 11:00", "2026-02-20 08:00", changedFromTicketId=hex_id("T5")
-        )
+        t6 = ticket("T6", "X4", A, 700_000, "2026-02-04 11:00", "2026-02-20 08:00", changedFromTicketId=hex_id("T5"))
         changed = transaction(
             "X4", A, "change", "2026-02-04 11:00", 0, [], original="S4", tickets=[t6], refunds=[given]
         )

@@ -34,6 +34,9 @@ from tests.emulators.storage import StorageEmulator
 QUICK = Patience(first_pause_s=0.01, longest_pause_s=0.05, deadline_s=5.0, try_s_max=2.0)
 """The adapters' patience in tests: the same rules, shorter pauses."""
 
+HURRIED = Patience(first_pause_s=0.001, longest_pause_s=0.004, deadline_s=0.05, try_s_max=1.0)
+"""So little patience that an outage reaches the caller soon."""
+
 _names = count(1)
 
 
@@ -76,10 +79,12 @@ def storage_client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 @pytest.fixture
-def bucket(storage_client: Client) -> str:
+def bucket(request: pytest.FixtureRequest, storage_client: Client) -> str:
     """A new bucket."""
     name = fresh_name("bucket")
     storage_client.create_bucket(name)
+    if not os.environ.get("STORAGE_EMULATOR_HOST"):
+        request.getfixturevalue("storage").faults.clear()
     return name
 
 
@@ -108,14 +113,14 @@ class Topology:
     subscription: str
     dead_letter_subscription: str
 
-    def bus(self) -> GoogleEventBus:
+    def bus(self, patience: Patience = QUICK) -> GoogleEventBus:
         """Return the bus on this topic."""
-        return GoogleEventBus(self.publisher, self.topic, QUICK)
+        return GoogleEventBus(self.publisher, self.topic, patience)
 
-    def pulling(self, bus: GoogleEventBus) -> GoogleSubscription:
+    def pulling(self, bus: GoogleEventBus, patience: Patience = QUICK) -> GoogleSubscription:
         """Return the pulling side."""
         return GoogleSubscription(
-            self.subscriber, self.subscription, self.dead_letter_subscription, bus, patience=QUICK, wait_s=2.0
+            self.subscriber, self.subscription, self.dead_letter_subscription, bus, patience=patience, wait_s=2.0
         )
 
 

@@ -141,7 +141,8 @@ def test_books_every_event_twice(season: SmallSeason, world: SmallWorld) -> None
     world.keep_and_derive(season.deliveries)
     world.rebuild("build-1")
     balances = world.warehouse.query(
-        "SELECT account, CAST(SUM(amount_minor) AS INT64) AS balance FROM mart.posting GROUP BY account ORDER BY account", {}
+        "SELECT account, CAST(SUM(amount_minor) AS INT64) AS balance FROM mart.posting GROUP BY account ORDER BY account",
+        {},
     )
     assert {row["account"]: row["balance"] for row in balances} == {
         "clearing:inperson": 1_000_000 + 500_000 - 450_000 + 700_000,
@@ -194,7 +195,9 @@ def test_keeps_a_certificate_of_every_judgement(season: SmallSeason, world: Smal
     world.keep_and_derive(season.deliveries)
     result = world.rebuild("build-1")
     world.rebuild("build-2")
-    rows = list(world.warehouse.query("SELECT * FROM certificates.certificate ORDER BY build_id, month, business_unit", {}))
+    rows = list(
+        world.warehouse.query("SELECT * FROM certificates.certificate ORDER BY build_id, month, business_unit", {})
+    )
     assert [row["build_id"] for row in rows] == ["build-1"] * 4 + ["build-2"] * 4
     assert len({row["certificate_id"] for row in rows}) == 8
     first = rows[0]
@@ -264,7 +267,10 @@ def test_refuses_a_month_whose_delivery_is_gone(season: SmallSeason, world: Smal
     world.keep_and_derive(season.deliveries)
     result = world.rebuild("build-1", raw=AlteredRaw(world, lambda each: None if b"evt_ch_1" in each.body else each))
     assert grains(result.refused) == [JAN_A]
-    assert "captured_by_stripe: the ledger has 1034567 in 1 items, the kept bodies have 0 in 0 items" in differences(result)[0]
+    assert (
+        "captured_by_stripe: the ledger has 1034567 in 1 items, the kept bodies have 0 in 0 items"
+        in differences(result)[0]
+    )
 
 
 def test_refuses_the_months_of_a_delivery_without_outcome(season: SmallSeason, world: SmallWorld) -> None:
@@ -274,7 +280,10 @@ def test_refuses_the_months_of_a_delivery_without_outcome(season: SmallSeason, w
     world.derive([delivery for delivery in season.deliveries if delivery is not straggler])
     result = world.rebuild("build-1")
     assert grains(result.refused) == [FEB_A]
-    assert any(f"delivery {straggler.delivery_id} and 0 more of betterez are without an outcome" in each for each in differences(result))
+    assert any(
+        f"delivery {straggler.delivery_id} and 0 more of betterez are without an outcome" in each
+        for each in differences(result)
+    )
 
 
 def test_refuses_every_month_that_may_be_concerned_by_what_was_never_looked_at(
@@ -282,7 +291,9 @@ def test_refuses_every_month_that_may_be_concerned_by_what_was_never_looked_at(
 ) -> None:
     """Asiento refuses the month before and every later one for a delivery that names no time and has no outcome."""
     world.keep_and_derive(season.deliveries)
-    world.raw.create_all([season.post("mercadopago", "payment", b'{"data": {"id": "9"}}', "2026-02-11 10:00", "data.id=9&type=payment")])
+    world.raw.create_all(
+        [season.post("mercadopago", "payment", b'{"data": {"id": "9"}}', "2026-02-11 10:00", "data.id=9&type=payment")]
+    )
     compared(world, "mercadopago", EntityKind.PAYMENT)
     result = world.rebuild("build-1")
     assert grains(result.refused) == ALL
@@ -293,7 +304,9 @@ def test_refuses_every_month_that_may_be_concerned_by_what_was_never_looked_at(
 
 def test_refuses_the_months_of_a_ticket_in_conflict(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento refuses the months of a ticket whose fare was said to be two amounts, and names both ticket and event."""
-    changed = ticket("T4", "S3", B, 300_051, "2026-01-31 23:30", "2026-02-01 00:30", updatedAt=moment("2026-02-01 00:10"))
+    changed = ticket(
+        "T4", "S3", B, 300_051, "2026-01-31 23:30", "2026-02-01 00:30", updatedAt=moment("2026-02-01 00:10")
+    )
     season.platform("t4-again", "ticket.updated", "2026-02-01 00:10", changed)
     world.keep_and_derive(season.deliveries)
     result = world.rebuild("build-1")
@@ -311,7 +324,9 @@ def test_refuses_the_months_of_a_rule_that_does_not_balance(
 ) -> None:
     """Asiento refuses the months in which an unbalanced rule was used, and no others."""
     credit = "STRUCT('refund_paid', 'clearing', TRUE, -1)"
-    broken = altered("mart.posting_rule", lambda rule: replace(rule, sql=rule.sql.replace(credit, credit.replace("-1", "-2"))))
+    broken = altered(
+        "mart.posting_rule", lambda rule: replace(rule, sql=rule.sql.replace(credit, credit.replace("-1", "-2")))
+    )
     monkeypatch.setattr(rebuild_bi, "catalog", lambda: broken)
     world.keep_and_derive(season.deliveries)
     result = world.rebuild("build-1")
@@ -339,7 +354,9 @@ UNHEARD_OF = Grain("2026-02", "XQZ", A)
 def unclassified(season: SmallSeason) -> Delivery:
     """Have the platform tell of a sale in a currency that nobody knows."""
     items = [ticket("T9", "S9", A, 100_000, "2026-02-11 10:00", "2026-02-12 08:00", currency="XQZ")]
-    told = transaction("S9", A, "sale", "2026-02-11 10:00", 100_000, [payment("1000", "2026-02-11 10:00")], tickets=items)
+    told = transaction(
+        "S9", A, "sale", "2026-02-11 10:00", 100_000, [payment("1000", "2026-02-11 10:00")], tickets=items
+    )
     told["transaction"]["currency"] = "XQZ"
     return season.platform("s9", "transaction.completed", "2026-02-11 10:00", told)
 
@@ -354,12 +371,17 @@ def test_refuses_what_it_cannot_classify_until_the_provider_was_asked(season: Sm
     compared(world, "betterez", EntityKind.TICKET)
     answered = world.rebuild("build-2")
     assert grains(answered.certified) == ALL
-    assert [row["reason"] for row in world.warehouse.query("SELECT reason FROM control.set_aside WHERE build_id = 'build-2'", {})] == [
-        "unknown_currency"
-    ]
+    assert [
+        row["reason"]
+        for row in world.warehouse.query("SELECT reason FROM control.set_aside WHERE build_id = 'build-2'", {})
+    ] == ["unknown_currency"]
 
 
-@pytest.mark.parametrize("body", [b'{"id": "event-cut", "created": 17', b"\xff\xfe", b'{"created": NaN}', b"[" * 5_000], ids=["cut", "not-utf8", "nan", "deep"])
+@pytest.mark.parametrize(
+    "body",
+    [b'{"id": "event-cut", "created": 17', b"\xff\xfe", b'{"created": NaN}', b"[" * 5_000],
+    ids=["cut", "not-utf8", "nan", "deep"],
+)
 def test_refuses_what_it_cannot_read_until_the_provider_was_asked(
     body: bytes, season: SmallSeason, world: SmallWorld
 ) -> None:
@@ -431,7 +453,9 @@ def test_leaves_what_is_published_when_a_month_is_refused(season: SmallSeason, w
     result = world.rebuild("build-2")
     assert grains(result.refused) == [JAN_A, JAN_B]
     assert world.shown() == shown
-    published = world.warehouse.query("SELECT build_id, month FROM certificates.published ORDER BY month, business_unit", {})
+    published = world.warehouse.query(
+        "SELECT build_id, month FROM certificates.published ORDER BY month, business_unit", {}
+    )
     assert [(row["month"], row["build_id"]) for row in published] == [
         ("2026-01", "build-1"),
         ("2026-01", "build-1"),
@@ -448,7 +472,9 @@ def test_changes_nothing_that_is_published_when_a_build_fails(
     world.keep_and_derive(season.deliveries)
     world.rebuild("build-1")
     shown, digest = world.shown(), build_hash(world.warehouse, "build-1")
-    models = altered(broken, lambda model: replace(model, sql=f"SELECT * FROM ({model.sql}) AS model WHERE no_such_column"))
+    models = altered(
+        broken, lambda model: replace(model, sql=f"SELECT * FROM ({model.sql}) AS model WHERE no_such_column")
+    )
     monkeypatch.setattr(rebuild_bi, "catalog", lambda: models)
     later = ticket("T7", "S7", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", later)])
@@ -486,7 +512,11 @@ def test_judges_what_is_published_and_has_gone(season: SmallSeason, world: Small
     world.keep_and_derive([*season.deliveries, season.platform("t7", "ticket.created", "2026-02-11 10:00", alone)])
     world.rebuild("build-1")
     assert any("unit-c" in row for row in world.shown())
-    moved = {**alone, "createdAt": moment("2026-03-01 10:00"), "departureTimestamp": moment("2026-03-20 08:00")["value"]}
+    moved = {
+        **alone,
+        "createdAt": moment("2026-03-01 10:00"),
+        "departureTimestamp": moment("2026-03-20 08:00")["value"],
+    }
     moved["updatedAt"] = moment("2026-03-01 10:00")
     world.keep_and_derive([season.platform("t7-moved", "ticket.moved", "2026-03-01 10:00", moved)])
     result = world.rebuild("build-2")
@@ -510,7 +540,9 @@ def test_judges_what_is_published_and_has_gone(season: SmallSeason, world: Small
         ("KWD", "61.105", 61_105),
     ],
 )
-def test_reads_major_units_exactly(currency: str, amount: str, minor: int, season: SmallSeason, world: SmallWorld) -> None:
+def test_reads_major_units_exactly(
+    currency: str, amount: str, minor: int, season: SmallSeason, world: SmallWorld
+) -> None:
     """Asiento's control path reads a decimal of major units into the same minor units as the ledger path."""
     paid = {**payment(amount, "2026-02-11 10:00"), "currencyCode": currency}
     told = transaction("S9", A, "sale", "2026-02-11 10:00", 0, [paid])
@@ -522,7 +554,9 @@ def test_reads_major_units_exactly(currency: str, amount: str, minor: int, seaso
 
 
 @pytest.mark.parametrize(
-    ("total", "reads"), [(scaled(12_345) + 1, None), (scaled(12_345), 12_345), (-scaled(5), -5)], ids=["between", "whole", "negative"]
+    ("total", "reads"),
+    [(scaled(12_345) + 1, None), (scaled(12_345), 12_345), (-scaled(5), -5)],
+    ids=["between", "whole", "negative"],
 )
 def test_reads_scaled_units_exactly(total: int, reads: int | None, season: SmallSeason, world: SmallWorld) -> None:
     """Asiento's control path refuses an amount that falls between two minor units, and names the ticket."""

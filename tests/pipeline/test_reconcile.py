@@ -15,7 +15,7 @@ from shared.domain.times import to_ms
 from shared.pipeline.reconcile import JOBS, reconcile, run_all
 from tests.pipeline.small_company import NOON, WEEK, Company, body, capabilities, sale, sold, ticket
 
-SALES = 120
+SALES = 60
 
 
 def open_company(home: Path) -> Company:
@@ -60,7 +60,7 @@ def play(company: Company, seed: int, *, loss: float, straggling: float) -> None
     company.derive()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_season_with_losses_ends_as_the_clean_one(tmp_path: Path, seed: int) -> None:
     """Asiento's ledger after 30 % loss, stragglers and an outage equals the clean run's, and every gap is closed."""
     print(f"seed {seed}")  # noqa: T201  shown with a failure

@@ -60,7 +60,9 @@ def test_shows_the_tree(world: SmallWorld) -> None:
     assert lines[3] == (
         "   ├─ fact of 2026-01-05 13:00:00Z, event betterez:event-s1: says fare_minor 1234567, and stands"
     )
-    assert lines[4].startswith("   │  └─ delivery 2026/01/05/13/betterez/webhook/delivery-0000, received 2026-01-05 13:00:05Z")
+    assert lines[4].startswith(
+        "   │  └─ delivery 2026/01/05/13/betterez/webhook/delivery-0000, received 2026-01-05 13:00:05Z"
+    )
     assert "sha256" in lines[5]
     assert lines[6] == "   │     └─ signature verified again (HMAC-SHA256, hex or base64 by length)"
     assert sum("fact of" in line for line in lines) == 3
@@ -86,9 +88,10 @@ def test_says_what_is_not_signed(world: SmallWorld) -> None:
     traced = trace_delivery(world.tracing, fetched)
     assert traced.is_proved
     assert traced.signature == "fetched over TLS by GET /v1/payments/88, not signed"
-    assert "read from report.csv" in trace_delivery(
-        world.tracing, replace(fetched, channel=Channel.FILE, target="report.csv")
-    ).signature
+    assert (
+        "read from report.csv"
+        in trace_delivery(world.tracing, replace(fetched, channel=Channel.FILE, target="report.csv")).signature
+    )
 
 
 def test_does_not_hide_a_signature_that_fails(world: SmallWorld) -> None:
@@ -120,9 +123,14 @@ def test_names_what_is_not_there(world: SmallWorld, view: str, key: dict[str, st
 def test_refuses_a_trace_that_does_not_add_up(world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asiento shows no trace whose rows do not sum to the figure."""
     models = tuple(
-        replace(model, traces=tuple(replace(each, sql=each.sql.replace("SELECT", "SELECT 1 AS one,", 1)) for each in model.traces))
+        replace(
+            model,
+            traces=tuple(replace(each, sql=each.sql.replace("SELECT", "SELECT 1 AS one,", 1)) for each in model.traces),
+        )
         if model.name != REVENUE
-        else replace(model, traces=tuple(replace(each, sql=each.sql.replace("ticket.is_live", "FALSE")) for each in model.traces))
+        else replace(
+            model, traces=tuple(replace(each, sql=each.sql.replace("ticket.is_live", "FALSE")) for each in model.traces)
+        )
         for model in catalog()
     )
     monkeypatch.setattr(tracing, "catalog", lambda: models)
@@ -141,5 +149,7 @@ def test_asks_for_a_rebuild_when_the_ledger_has_moved_on(world: SmallWorld) -> N
     # A lower stamp under another event: of a field that may never differ the lowest statement stands.
     told = ticket("T1", "S1", A, 1_234_000, "2026-01-05 09:00", "2026-01-10 08:00")
     world.keep_and_derive([season.platform("t1-before", "ticket.created", "2026-01-05 09:00", told)])
-    with pytest.raises(TerminalError, match="fare_minor was 1234567 in the published build and is 1234000 in the ledger; rebuild"):
+    with pytest.raises(
+        TerminalError, match="fare_minor was 1234567 in the published build and is 1234000 in the ledger; rebuild"
+    ):
         traced()

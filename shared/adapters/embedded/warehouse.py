@@ -124,25 +124,25 @@ def render(sql: str) -> tuple[str, tuple[str, ...]]:
     return statement.sql(dialect="duckdb"), tuple(sorted(names))
 
 
+_ABOUT_NAMES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+"""Errors whose messages speak of tables and columns; those of all others may quote the data at fault."""
+
+
 @contextmanager
 def _told_apart(doing: str) -> Iterator[None]:
-    """Raise DuckDB's errors as the two kinds that callers know.
-
-    Only the first line of DuckDB's message goes on: the following ones quote the data at fault.
-    """
+    """Raise DuckDB's errors as the two kinds that callers know, without the data that its messages quote."""
     try:
         yield
     except duckdb.IOException as busy:
         raise TransientError(f"{doing} failed on the file, try again: {_first_line(busy)}") from None
-    except duckdb.ConversionException as unreadable:
-        # The message itself quotes the value.
-        raise TerminalError(f"{doing} met a value that does not convert ({type(unreadable).__name__})") from None
-    except duckdb.Error as wrong:
+    except _ABOUT_NAMES as wrong:
         raise TerminalError(f"{doing} failed: {_first_line(wrong)}") from None
+    except duckdb.Error as wrong:
+        raise TerminalError(f"{doing} failed on the data: {type(wrong).__name__}") from None
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition("Input:")[0].strip()
+    return str(error).partition("\n")[0]
 
 
 def _quoted(table: str) -> str:

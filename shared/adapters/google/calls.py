@@ -85,9 +85,7 @@ def google_errors(doing: str, role: str) -> Iterator[None]:
 
 def meaning_of(error: BaseException, doing: str, role: str) -> AsientoError:
     """Return the error of Asiento's family that says what a client library's error means."""
-    if isinstance(error, exceptions.RetryError) and error.cause is not None:
-        error = error.cause
-    what = f"{doing}: {type(error).__name__}"
+    what = f"{doing}: {type(_cause_of(error)).__name__}"
     if isinstance(error, exceptions.NotFound):
         return NotFoundError(f"{what}: it is not there; check its name and that it was created")
     if isinstance(error, _NOT_ALLOWED):
@@ -98,3 +96,8 @@ def meaning_of(error: BaseException, doing: str, role: str) -> AsientoError:
         return TransientError(f"{what}: the service is busy, down or contended; try again later")
     reason = error.message if isinstance(error, exceptions.GoogleAPICallError) else ""
     return TerminalError(f"{what}: the request was refused ({reason}); it will be refused again until it changes")
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """Return what was tried in vain; a library gives up trying only on what it took for passing."""
+    return error.cause if isinstance(error, exceptions.RetryError) and error.cause is not None else error

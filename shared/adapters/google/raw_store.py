@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from google.api_core.exceptions import BadRequest, PreconditionFailed
+from google.api_core.retry import Retry
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from shared.adapters.google.calls import Patience, google_errors
@@ -76,7 +78,7 @@ class GoogleRawStore:
     def read(self, object_name: str) -> Delivery:
         """Return a kept delivery."""
         with google_errors(f"looking for gs://{self._bucket.name}/{object_name}", _READ_ROLE):
-            blob = self._bucket.get_blob(object_name, retry=self._patience.retry(), timeout=self._patience.try_s_max)
+            blob = self._bucket.get_blob(object_name, retry=retry_of(self._patience), timeout=self._patience.try_s_max)
         if blob is None:
             raise NotFoundError(f"there is no raw object {object_name}; list the hour to see what is there")
         return delivery_of(blob, self._patience)
@@ -122,7 +124,7 @@ class GoogleRawStore:
                 start_offset=f"{window.start.astimezone(UTC):%Y/%m/%d/%H}/",
                 end_offset=f"{last_hour:%Y/%m/%d/%H}0",
                 fields=_LISTED,
-                retry=self._patience.retry(),
+                retry=retry_of(self._patience),
                 timeout=self._patience.try_s_max,
             ):
                 if window.start <= _received_at(blob) < window.end:
@@ -141,6 +143,12 @@ class GoogleRawStore:
         finally:
             for waiting in under_way:
                 waiting.cancel()
+
+
+def retry_of(patience: Patience) -> Retry:
+    """Return a patience in this library's form: its uploads and downloads fail with errors that only it can tell apart."""
+    spaced = DEFAULT_RETRY.with_delay(initial=patience.first_pause_s, maximum=patience.longest_pause_s)
+    return cast("Retry", spaced.with_timeout(patience.deadline_s))
 
 
 def upload(blob: Blob, delivery: Delivery, more: Mapping[str, str], patience: Patience) -> None:
@@ -169,7 +177,7 @@ def upload(blob: Blob, delivery: Delivery, more: Mapping[str, str], patience: Pa
                 content_type=_BYTES,
                 if_generation_match=0,
                 checksum="crc32c",
-                retry=patience.retry(),
+                retry=retry_of(patience),
                 timeout=patience.try_s_max,
             )
         except BadRequest as refused:
@@ -187,7 +195,7 @@ def delivery_of(blob: Blob, patience: Patience) -> Delivery:
     with google_errors(f"reading {where}", _READ_ROLE):
         try:
             body: bytes = blob.download_as_bytes(
-                raw_download=True, checksum="crc32c", retry=patience.retry(), timeout=patience.try_s_max
+                raw_download=True, checksum="crc32c", retry=retry_of(patience), timeout=patience.try_s_max
             )
         except DataCorruption as corrupt:
             raise TransientError(f"{where} came with bytes that do not match its checksum; read it again") from corrupt

@@ -16,7 +16,7 @@ from google.api_core.exceptions import PreconditionFailed
 from google.cloud.storage import Blob, Client
 
 from shared.adapters.google.calls import Patience, google_errors
-from shared.adapters.google.raw_store import delivery_of, upload
+from shared.adapters.google.raw_store import delivery_of, retry_of, upload
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFoundError, TransientError
 
@@ -81,8 +81,7 @@ class GoogleRejectedStore:
     def counts(self) -> dict[str, int]:
         """Sweep, then return how many were kept by reason, and how many were dropped."""
         self._start_sweep()
-        if self._sweeping is not None:
-            self._sweeping.result()
+        self._hear_of_sweep()
         with self._lock:
             return dict(sorted((self._read_counts()[0] + self._tally).items()))
 
@@ -96,12 +95,17 @@ class GoogleRejectedStore:
             self._tally[reason] += 1
 
     def _start_sweep(self) -> None:
-        if self._sweeping is not None:
-            if not self._sweeping.done():
-                return
-            self._sweeping.result()  # a sweep that failed for good is heard of here
+        if self._sweeping is not None and not self._sweeping.done():
+            return
+        self._hear_of_sweep()
         self._swept_at_s = monotonic()
         self._sweeping = self._sweeper.submit(self._sweep)
+
+    def _hear_of_sweep(self) -> None:
+        """Wait for the last sweep; what stopped it for good is raised here, once."""
+        sweeping, self._sweeping = self._sweeping, None
+        if sweeping is not None:
+            sweeping.result()
 
     def _sweep(self) -> None:
         try:
@@ -123,14 +127,14 @@ class GoogleRejectedStore:
     def _kept(self, fields: str) -> Iterator[Blob]:
         with google_errors(f"listing gs://{self._bucket.name}", _ROLE):
             yield from self._bucket.list_blobs(
-                prefix=_DELIVERIES, fields=fields, retry=self._patience.retry(), timeout=self._patience.try_s_max
+                prefix=_DELIVERIES, fields=fields, retry=retry_of(self._patience), timeout=self._patience.try_s_max
             )
 
     def _delete(self, blob: Blob) -> bool:
         """Delete an object; return whether it was there."""
         try:
             with google_errors(f"deleting gs://{self._bucket.name}/{blob.name}", _ROLE):
-                blob.delete(retry=self._patience.retry(), timeout=self._patience.try_s_max)
+                blob.delete(retry=retry_of(self._patience), timeout=self._patience.try_s_max)
         except NotFoundError:
             return False
         return True
@@ -149,7 +153,7 @@ class GoogleRejectedStore:
                         json.dumps(dict(counts + adding), sort_keys=True),
                         content_type="application/json",
                         if_generation_match=generation,
-                        retry=self._patience.retry(),
+                        retry=retry_of(self._patience),
                         timeout=self._patience.try_s_max,
                     )
             except PreconditionFailed:
@@ -162,10 +166,10 @@ class GoogleRejectedStore:
     def _read_counts(self) -> tuple[Counter[str], int]:
         """Return the counts and the generation that holds them; none yet is generation 0."""
         with google_errors(f"reading gs://{self._bucket.name}/{_COUNTS}", _ROLE):
-            blob = self._bucket.get_blob(_COUNTS, retry=self._patience.retry(), timeout=self._patience.try_s_max)
+            blob = self._bucket.get_blob(_COUNTS, retry=retry_of(self._patience), timeout=self._patience.try_s_max)
             if blob is None:
                 return Counter(), 0
             told = blob.download_as_bytes(
-                if_generation_match=blob.generation, retry=self._patience.retry(), timeout=self._patience.try_s_max
+                if_generation_match=blob.generation, retry=retry_of(self._patience), timeout=self._patience.try_s_max
             )
         return Counter(json.loads(told)), int(blob.generation)

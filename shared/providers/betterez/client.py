@@ -101,7 +101,7 @@ class Session:
 
 
 def _lifetime_s(token: str) -> float:
-    """Return how long a fresh token lives by its own claims; 0 where it does not say, so that it is renewed each time.
+    """Return how long a fresh token lives by its own claims; raise TerminalError where it does not say.
 
     The signature is the platform's own affair: the token is shown back to it, nothing is believed on its strength.
     """

@@ -12,7 +12,7 @@ from shared.domain.times import to_ms
 from shared.providers.betterez import capabilities, payloads
 from shared.providers.toolkit.compression import unpack
 from shared.providers.toolkit.json_body import content_digest, parse_object, parse_value
-from shared.providers.toolkit.lifecycle import version
+from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import Amount, read_as
 from shared.providers.toolkit.readings import (
     fetched_reading,
@@ -354,8 +354,7 @@ def _key(kind: EntityKind, entity_id: str) -> EntityKey:
 
 
 def _fact(kind: EntityKind, entity_id: str, at_ms: int, values: Mapping[str, Value]) -> Fact:
-    status = values.get("status")
-    return Fact(_key(kind, entity_id), version(kind, at_ms, status if isinstance(status, str) else None), values)
+    return fact_at(at_ms, _key(kind, entity_id), values)
 
 
 def _currency_of(item: payloads.Transaction | payloads.Ticket | payloads.Refund) -> str | None:

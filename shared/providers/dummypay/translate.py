@@ -7,7 +7,7 @@ from shared.domain.money import from_minor
 from shared.providers.dummypay import payloads
 from shared.providers.dummypay.capabilities import CAPABILITIES, NAME
 from shared.providers.toolkit.json_body import content_digest, parse_object
-from shared.providers.toolkit.lifecycle import version
+from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import read_as, require_id
 from shared.providers.toolkit.readings import refuse_channel, refuse_event_type
 from shared.providers.toolkit.values import TICKETING_PLATFORM, link, stated
@@ -44,8 +44,4 @@ def _payment_fact(payment: payloads.Payment) -> Fact:
         status="success",
         paid_at_ms=payment.paid_at,
     )
-    return Fact(
-        EntityKey(EntityKind.PAYMENT, NAME, payment.id),
-        version(EntityKind.PAYMENT, payment.paid_at, "success"),
-        values,
-    )
+    return fact_at(payment.paid_at, EntityKey(EntityKind.PAYMENT, NAME, payment.id), values)

@@ -14,7 +14,7 @@ from shared.domain.times import to_ms
 from shared.providers.mercadopago import capabilities, payloads
 from shared.providers.mercadopago.signature import Signed, signed_part
 from shared.providers.toolkit.json_body import content_digest, parse_object
-from shared.providers.toolkit.lifecycle import version
+from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import Amount, read_as
 from shared.providers.toolkit.readings import (
     fetched_reading,
@@ -159,9 +159,7 @@ def _minor(amount: Amount | None, currency: str | None) -> int | None:
 
 
 def _fact(kind: EntityKind, entity_id: str, at_ms: int, values: Mapping[str, Value]) -> Fact:
-    status = values.get("status")
-    key = EntityKey(kind, capabilities.NAME, entity_id)
-    return Fact(key, version(kind, at_ms, status if isinstance(status, str) else None), values)
+    return fact_at(at_ms, EntityKey(kind, capabilities.NAME, entity_id), values)
 
 
 _FETCHED: Mapping[str, Callable[[Any, int], list[Fact]]] = {

@@ -10,7 +10,7 @@ from shared.domain.money import from_minor
 from shared.domain.times import to_ms
 from shared.providers.stripe import capabilities, payloads
 from shared.providers.toolkit.json_body import content_digest, parse_object
-from shared.providers.toolkit.lifecycle import version
+from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import Id, read_as
 from shared.providers.toolkit.readings import (
     fetched_reading,
@@ -187,9 +187,7 @@ def _payment_link(charge_id: Id | None) -> str | None:
 
 
 def _fact(kind: EntityKind, entity_id: str, at_ms: int, values: Mapping[str, Value]) -> Fact:
-    status = values.get("status")
-    key = EntityKey(kind, capabilities.NAME, entity_id)
-    return Fact(key, version(kind, at_ms, status if isinstance(status, str) else None), values)
+    return fact_at(at_ms, EntityKey(kind, capabilities.NAME, entity_id), values)
 
 
 Reader = Callable[[Any, int], list[Fact]]

@@ -5,7 +5,7 @@ The signature is checked before the time, so that "stale" is said only to a send
 
 import binascii
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -150,7 +150,3 @@ def _from_base64(secret: str) -> bytes | None:
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
         return None
-
-
-Verify = Callable[[Delivery, Sequence[str], datetime], None]
-"""The form of a provider's `verify`."""

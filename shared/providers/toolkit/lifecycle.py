@@ -4,9 +4,11 @@ Providers tell times in seconds or milliseconds, and a payment may be made and r
 the same instant the one further along is the later one (shared/domain/facts.py, Version).
 """
 
-from shared.domain.facts import EntityKind, Version
+from collections.abc import Mapping
 
-_STEPS: dict[EntityKind, dict[str, int]] = {
+from shared.domain.facts import EntityKey, EntityKind, Fact, Value, Version
+
+_STEPS: Mapping[EntityKind, Mapping[Value, int]] = {
     EntityKind.SALE: {"pending": 0, "paid": 1, "expired": 3, "reversed": 3},
     EntityKind.TICKET: {
         "open": 1,
@@ -39,6 +41,6 @@ _STEPS: dict[EntityKind, dict[str, int]] = {
 }
 
 
-def version(kind: EntityKind, at_ms: int, status: str | None) -> Version:
-    """Return the version of a statement that was made at an instant about an entity of this status."""
-    return Version(at_ms, _STEPS[kind].get(status, 0) if status else 0)
+def fact_at(at_ms: int, key: EntityKey, values: Mapping[str, Value]) -> Fact:
+    """Return the statement of these values about an entity as of an instant; its `status` gives the step."""
+    return Fact(key, Version(at_ms, _STEPS[key.kind].get(values["status"], 0) if "status" in values else 0), values)

@@ -49,7 +49,10 @@ def test_replaces_or_adds(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
     warehouse.load("staging.things", COLUMNS, lines(tmp_path, {"name": "a"}), job_id="load-1", replace=True)
     warehouse.load("staging.things", {"name": "STRING"}, lines(tmp_path, {"name": "b"}), job_id="load-2", replace=True)
     warehouse.load("staging.things", {"name": "STRING"}, lines(tmp_path, {"name": "c"}), job_id="load-3", replace=False)
-    assert sorted(str(row) for row in warehouse.query("SELECT * FROM staging.things", {})) == ["{'name': 'b'}", "{'name': 'c'}"]
+    assert sorted(str(row) for row in warehouse.query("SELECT * FROM staging.things", {})) == [
+        "{'name': 'b'}",
+        "{'name': 'c'}",
+    ]
     assert warehouse.load("staging.things", {"name": "STRING"}, lines(tmp_path), job_id="load-4", replace=True) == 0
     assert list(warehouse.query("SELECT * FROM staging.things", {})) == []
 
@@ -99,7 +102,9 @@ def test_reads_time_without_offset_as_utc(warehouse: DuckDbWarehouse) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT nothing FROM nowhere.at_all", "SELECT CAST('Juana Pérez' AS INT64) AS n", "SELEC 1"], ids=["table", "value", "syntax"]
+    "sql",
+    ["SELECT nothing FROM nowhere.at_all", "SELECT CAST('Juana Pérez' AS INT64) AS n", "SELEC 1"],
+    ids=["table", "value", "syntax"],
 )
 def test_names_what_failed_and_quotes_no_data(warehouse: DuckDbWarehouse, sql: str) -> None:
     """Asiento raises a terminal error for a statement that can never run, without the data at fault."""

@@ -11,7 +11,7 @@ from itertools import count
 
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import TransientError
-from shared.domain.facts import Reading
+from shared.domain.facts import Fact, Reading
 from shared.domain.settle import Derivation, settle, touch_of
 from shared.domain.times import Window, to_ms
 from shared.ports.event_bus import EventBus, Leased, Subscription
@@ -76,7 +76,7 @@ class DeliveryPath:
     def _drain(self) -> None:
         """Work on what is due until a whole day brings nothing more."""
         quiet_rounds = 0
-        while quiet_rounds < 2:  # noqa: PLR2004  what was given back comes again after its pause
+        while quiet_rounds < 2:
             leased = self.subscription.lease(10, NOON)
             quiet_rounds = 0 if leased else quiet_rounds + 1
             self._handle(leased)
@@ -98,9 +98,14 @@ class DeliveryPath:
             return  # it comes again by itself after its deadline
 
 
-def derivation_of(came: Delivery) -> Derivation:
+def fact_of(came: Delivery) -> Fact:
     """Read a delivery of this path: event N says of sale N modulo 3 that its total is N."""
     event = int(came.body)
-    facts = (fact(sale(f"s{event % 3}"), event, total_minor=event, status="paid"),)
-    reading = Reading(f"betterez:e{event}", "transaction.completed", 1, f"content-{event}", facts)
+    return fact(sale(f"s{event % 3}"), event, total_minor=event, status="paid")
+
+
+def derivation_of(came: Delivery) -> Derivation:
+    """Return what settling needs of a delivery of this path."""
+    event = int(came.body)
+    reading = Reading(f"betterez:e{event}", "transaction.completed", 1, f"content-{event}", (fact_of(came),))
     return Derivation(came.delivery_id, came.object_name, 0, to_ms(came.received_at), reading)

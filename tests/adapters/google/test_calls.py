@@ -7,25 +7,34 @@ from google.auth.exceptions import DefaultCredentialsError, TransportError
 from shared.adapters.google.calls import Patience, google_errors
 from shared.domain.errors import AsientoError, NotFoundError, SettingsError, TerminalError, TransientError
 
-MEANINGS = [
-    (exceptions.ServiceUnavailable("down"), TransientError),
-    (exceptions.DeadlineExceeded("late"), TransientError),
-    (exceptions.TooManyRequests("slow down"), TransientError),
-    (exceptions.ResourceExhausted("quota"), TransientError),
-    (exceptions.Aborted("contended"), TransientError),
-    (exceptions.Conflict("busy"), TransientError),
-    (exceptions.InternalServerError("oops"), TransientError),
-    (exceptions.RetryError("gave up", cause=exceptions.ServiceUnavailable("down")), TransientError),
-    (exceptions.RetryError("gave up", cause=None), TransientError),
-    (ConnectionResetError(), TransientError),
-    (TimeoutError(), TransientError),
-    (TransportError("no metadata server"), TransientError),
-    (exceptions.NotFound("no bucket"), NotFoundError),
-    (exceptions.PermissionDenied("no"), TerminalError),
-    (exceptions.Unauthenticated("who"), TerminalError),
-    (exceptions.InvalidArgument("bad"), TerminalError),
-    (exceptions.FailedPrecondition("index missing"), TerminalError),
-    (DefaultCredentialsError("none"), SettingsError),
+PASSES: list[type[Exception]] = [
+    exceptions.ServiceUnavailable,
+    exceptions.DeadlineExceeded,
+    exceptions.TooManyRequests,
+    exceptions.ResourceExhausted,
+    exceptions.Aborted,
+    exceptions.Conflict,
+    exceptions.InternalServerError,
+    ConnectionResetError,
+    TimeoutError,
+    TransportError,
+]
+WRONG: list[type[Exception]] = [
+    exceptions.PermissionDenied,
+    exceptions.Unauthenticated,
+    exceptions.InvalidArgument,
+    exceptions.FailedPrecondition,
+]
+NOT_THERE: list[type[Exception]] = [exceptions.NotFound]
+NO_CREDENTIALS: list[type[Exception]] = [DefaultCredentialsError]
+GIVEN_UP: type[Exception] = exceptions.RetryError
+ANSWERS: list[type[Exception]] = [exceptions.PreconditionFailed, exceptions.AlreadyExists]
+MEANINGS: list[tuple[Exception, type[AsientoError]]] = [
+    *((kind("why"), TransientError) for kind in PASSES),
+    *((kind("why"), TerminalError) for kind in WRONG),
+    *((kind("why"), NotFoundError) for kind in NOT_THERE),
+    *((kind("why"), SettingsError) for kind in NO_CREDENTIALS),
+    *((GIVEN_UP("gave up", cause), TransientError) for cause in (None, PASSES[0]("down"))),
 ]
 
 
@@ -49,14 +58,14 @@ def test_not_allowed_names_the_role() -> None:
         pytest.raises(TerminalError, match="grant roles/viewer on the bucket"),
         google_errors("reading", "roles/viewer on the bucket"),
     ):
-        raise exceptions.Forbidden("no")
+        raise WRONG[0]("no")
 
 
-@pytest.mark.parametrize("answer", [exceptions.PreconditionFailed("412"), exceptions.AlreadyExists("there")])
-def test_a_failed_precondition_is_an_answer(answer: Exception) -> None:
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_failed_precondition_is_an_answer(answer: type[Exception]) -> None:
     """Asiento leaves it to the caller what a failed precondition means."""
-    with pytest.raises(type(answer)), google_errors("creating", "roles/creator"):
-        raise answer
+    with pytest.raises(answer), google_errors("creating", "roles/creator"):
+        raise answer("412")
 
 
 def test_patience_tries_at_least_once_and_ends() -> None:

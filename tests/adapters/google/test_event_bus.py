@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-from datetime import datetime
 
 import pytest
 from google.pubsub_v1.types import Subscription
 
 from shared.adapters.google.announcements import from_message
+from shared.adapters.google.event_bus import GoogleEventBus
 from shared.domain.deliveries import Announcement
 from shared.domain.errors import NotFoundError, TerminalError, TransientError
 from tests.conformance.samples import NOON, delivery
 from tests.emulators.faults import Fault
-from tests.emulators.fixtures import QUICK, Topology, fresh_name
+from tests.emulators.fixtures import HURRIED, QUICK, Topology, fresh_name
 from tests.emulators.pubsub import PubSubEmulator
-
-WHEN: datetime = NOON
 
 
 def test_a_message_is_a_pointer_with_attributes(topology: Topology) -> None:
@@ -59,9 +57,9 @@ def test_a_publish_returns_only_when_the_service_has_it(topology: Topology, pubs
     """Asiento does not take an announcement for made before Pub/Sub says so: an outage reaches the caller."""
     pubsub.faults.by_chance = lambda method: Fault.UNAVAILABLE if method == "Publish" else None
     with pytest.raises(TransientError, match="try again later"):
-        asyncio.run(topology.bus().publish(delivery().announcement))
+        asyncio.run(topology.bus(HURRIED).publish(delivery().announcement))
     with pytest.raises(TransientError):
-        topology.bus().publish_all([delivery().announcement])
+        topology.bus(HURRIED).publish_all([delivery().announcement])
     assert pubsub.depth(topology.subscription) == 0
 
 
@@ -69,14 +67,12 @@ def test_a_publish_whose_answer_was_lost_comes_twice_at_worst(topology: Topology
     """Asiento announces again when it does not know whether it did: at least once, never not at all."""
     pubsub.faults.plan("Publish", Fault.ANSWER_LOST)
     asyncio.run(topology.bus().publish(delivery().announcement))
-    leased = topology.pulling(topology.bus()).lease(10, WHEN)
+    leased = topology.pulling(topology.bus()).lease(10, NOON)
     assert [each.announcement for each in leased] == [delivery().announcement] * 2
 
 
 def test_a_missing_topic_or_permission_is_named(topology: Topology, pubsub: PubSubEmulator) -> None:
     """Asiento names the topic that is not there, and the role that is not granted."""
-    from shared.adapters.google.event_bus import GoogleEventBus  # noqa: PLC0415  beside its only use
-
     nowhere = GoogleEventBus(topology.publisher, "projects/asiento-test/topics/nowhere", QUICK)
     with pytest.raises(NotFoundError, match="topics/nowhere"):
         asyncio.run(nowhere.publish(delivery().announcement))
@@ -88,17 +84,17 @@ def test_a_missing_topic_or_permission_is_named(topology: Topology, pubsub: PubS
 def test_redriving_survives_a_crash_between_its_two_steps(topology: Topology, pubsub: PubSubEmulator) -> None:
     """Asiento announces a dead letter again before it ends it: it may come twice, and is never lost."""
     bus = topology.bus()
-    subscription = topology.pulling(bus)
+    subscription = topology.pulling(bus, HURRIED)
     bus.publish_all([delivery().announcement])
     for _ in range(5):
-        subscription.release([each.lease_id for each in subscription.lease(1, WHEN)], WHEN)
+        subscription.release([each.lease_id for each in subscription.lease(1, NOON)], NOON)
         pubsub.clock.advance(3600)
     (dead,) = subscription.dead_letters()
     pubsub.faults.by_chance = lambda method: Fault.UNAVAILABLE if method == "Acknowledge" else None
     with pytest.raises(TransientError):
-        subscription.redrive([dead.lease_id], WHEN)
+        subscription.redrive([dead.lease_id], NOON)
     pubsub.faults.by_chance = None
-    assert [each.announcement for each in subscription.lease(9, WHEN)] == [delivery().announcement]
+    assert [each.announcement for each in subscription.lease(9, NOON)] == [delivery().announcement]
     pubsub.clock.advance(3600)
     assert [each.lease_id for each in subscription.dead_letters()] == [dead.lease_id]
 

@@ -8,23 +8,18 @@ import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.storage import Client
 
-from shared.adapters.google.calls import Patience
 from shared.adapters.google.documents import Documents
-from shared.adapters.google.event_bus import GoogleEventBus, GoogleSubscription
 from shared.adapters.google.ledger_store import GoogleLedgerStore
 from shared.adapters.google.raw_store import GoogleRawStore
 from shared.domain.fold import fold
 from shared.domain.state_hash import state_hash
-from tests.adapters.google.delivery_path import DAY, DeliveryPath, derivation_of
+from tests.adapters.google.delivery_path import DAY, DeliveryPath, fact_of
 from tests.conformance.samples import sale
 from tests.emulators.faults import Fault, Faults
 from tests.emulators.firestore import FirestoreEmulator
-from tests.emulators.fixtures import Topology, fresh_name
+from tests.emulators.fixtures import HURRIED, Topology, fresh_name
 from tests.emulators.pubsub import PubSubEmulator
 from tests.emulators.storage import StorageEmulator
-
-HURRIED = Patience(first_pause_s=0.001, longest_pause_s=0.004, deadline_s=0.05, try_s_max=1.0)
-"""So little patience that a longer outage reaches the caller."""
 
 PASSING = (
     Fault.UNAVAILABLE,
@@ -59,7 +54,7 @@ class World:
 
 
 @pytest.fixture
-def world(
+def world(  # noqa: PLR0917  fixtures are named by their arguments
     storage: StorageEmulator,
     storage_client: Client,
     bucket: str,
@@ -70,10 +65,8 @@ def world(
 ) -> Iterator[World]:
     """The path over new resources."""
     raw_store = GoogleRawStore(storage_client, bucket, HURRIED, workers=4)
-    bus = GoogleEventBus(topology.publisher, topology.topic, HURRIED)
-    subscription = GoogleSubscription(
-        topology.subscriber, topology.subscription, topology.dead_letter_subscription, bus, patience=HURRIED, wait_s=1.0
-    )
+    bus = topology.bus(HURRIED)
+    subscription = topology.pulling(bus, HURRIED)
     database = f"projects/{fresh_name('faults')}/databases/(default)"
     ledger = GoogleLedgerStore(Documents(firestore_client, database, HURRIED))
     path = DeliveryPath(raw_store, bus, subscription, ledger, pubsub.clock.advance)
@@ -95,13 +88,11 @@ def check(world: World) -> None:
     assert all(len(verdict.attempts) == 1 for verdict in verdicts.values()), "a delivery was settled twice"
     facts = [stored for at in range(3) for stored in ledger.facts(sale(f"s{at}"))]
     assert sorted(stored.stamp.at_ms for stored in facts) == list(EVENTS), "an event is missing, or applied twice"
-    said = [
-        one for each in {int(each.body): each for each in kept}.values() for one in derivation_of(each).result.facts
-    ]  # type: ignore[union-attr] # these are readings
+    said = {int(each.body): fact_of(each) for each in kept}
     expected = [
         fold(sale(f"s{at}"), [(s.fact, s.stamp) for s in facts if s.fact.key == sale(f"s{at}")]) for at in range(3)
     ]
-    assert sorted(said) == sorted(stored.fact for stored in facts)
+    assert sorted(said.values()) == sorted(stored.fact for stored in facts)
     assert state_hash(ledger.entities()) == state_hash(expected)
 
 

@@ -1,6 +1,7 @@
 """Asiento's ledger on Firestore: what one delivery costs, and how a transaction bears contention and lost answers."""
 
 import pytest
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from shared.adapters.google.documents import Documents
 from shared.adapters.google.ledger_store import GoogleLedgerStore
@@ -11,6 +12,7 @@ from shared.domain.settle import Derivation, Effects, Snapshot, settle, touch_of
 from tests.conformance.samples import after, apply, delivery, derived, fact, sale, ticket
 from tests.emulators.faults import Fault
 from tests.emulators.firestore import FirestoreEmulator
+from tests.emulators.fixtures import HURRIED, fresh_name
 
 
 def paid(number: int, name: str = "s1") -> Derivation:
@@ -50,8 +52,12 @@ def test_contention_is_settled_from_fresh_reads(ledger: GoogleLedgerStore) -> No
     assert len(ledger.facts(sale("s1"))) == 2
 
 
-def test_contention_that_does_not_end_is_transient(ledger: GoogleLedgerStore, firestore: FirestoreEmulator) -> None:
+def test_contention_that_does_not_end_is_transient(
+    firestore_client: FirestoreClient, firestore: FirestoreEmulator
+) -> None:
     """Asiento gives contention back as something that passes, when it does not end in time."""
+    database = f"projects/{fresh_name('contended')}/databases/(default)"
+    ledger = GoogleLedgerStore(Documents(firestore_client, database, HURRIED))
     firestore.faults.by_chance = lambda method: Fault.ABORTED if method == "Commit" else None
     with pytest.raises(TransientError, match="try again later"):
         apply(ledger, paid(1))

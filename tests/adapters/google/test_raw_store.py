@@ -11,6 +11,7 @@ from shared.domain.times import Window
 from shared.ports.raw_store import Created
 from tests.conformance.samples import NOON, after, delivery
 from tests.emulators.faults import Fault
+from tests.emulators.fixtures import HURRIED
 from tests.emulators.storage import StorageEmulator
 
 LARGER_THAN_ONE_REQUEST = 9 * 1024 * 1024
@@ -101,13 +102,15 @@ def test_a_missing_permission_names_the_role(raw_store: GoogleRawStore, storage:
         raw_store.read(delivery().object_name)
 
 
-def test_an_outage_is_transient_within_its_bound(raw_store: GoogleRawStore, storage: StorageEmulator) -> None:
+def test_an_outage_is_transient_within_its_bound(storage_client: Client, storage: StorageEmulator, bucket: str) -> None:
     """Asiento gives an outage back as something that passes, with nothing of the delivery in the message."""
+    raw_store = GoogleRawStore(storage_client, bucket, HURRIED, workers=2)
     storage.faults.by_chance = lambda _: Fault.UNAVAILABLE
     with pytest.raises(TransientError, match="try again later") as raised:
         asyncio.run(raw_store.create(delivery(body=b"secret body")))
     assert "secret body" not in str(raised.value)
     assert storage.faults.calls["objects.insert"] > 1
+    raw_store.close()
 
 
 def test_headers_beyond_the_metadata_limit_are_refused(raw_store: GoogleRawStore, storage: StorageEmulator) -> None:

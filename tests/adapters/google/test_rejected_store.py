@@ -9,7 +9,7 @@ from shared.adapters.google.rejected_store import GoogleRejectedStore
 from shared.domain.errors import TerminalError
 from tests.conformance.samples import delivery
 from tests.emulators.faults import Fault
-from tests.emulators.fixtures import QUICK
+from tests.emulators.fixtures import HURRIED
 from tests.emulators.storage import StorageEmulator
 
 
@@ -19,7 +19,7 @@ def instances(storage_client: Client, bucket: str) -> Iterator[Callable[[], Goog
     opened: list[GoogleRejectedStore] = []
 
     def another() -> GoogleRejectedStore:
-        opened.append(GoogleRejectedStore(storage_client, bucket, patience=QUICK))
+        opened.append(GoogleRejectedStore(storage_client, bucket, patience=HURRIED))
         return opened[-1]
 
     yield another

@@ -7,7 +7,7 @@ from shared.adapters.google.secrets import GoogleSecrets
 from shared.domain.errors import TerminalError, TransientError
 from tests.conformance.conftest import set_versions
 from tests.emulators.faults import Fault
-from tests.emulators.fixtures import QUICK, fresh_name
+from tests.emulators.fixtures import HURRIED, QUICK, fresh_name
 from tests.emulators.secret_manager import SecretManagerEmulator
 
 
@@ -63,7 +63,7 @@ def test_an_outage_is_transient_and_a_missing_role_is_named(
     secret_manager_client: SecretManagerServiceClient, secret_manager: SecretManagerEmulator, project: str
 ) -> None:
     """Asiento tells an outage from a missing permission, with no value of a secret in either message."""
-    secrets = GoogleSecrets(secret_manager_client, project, QUICK)
+    secrets = GoogleSecrets(secret_manager_client, project, HURRIED)
     secret_manager.faults.plan("AccessSecretVersion", Fault.PERMISSION_DENIED)
     with pytest.raises(TerminalError, match=r"roles/secretmanager\.secretAccessor"):
         secrets.versions("betterez-webhook")

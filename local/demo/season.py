@@ -1,0 +1,143 @@
+"""The demonstration with a season of a simulated bus company: sent, disturbed, recovered, certified, proved."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from local import line
+from local.console import progress
+from local.demo.figures import Line, compare
+from local.demo.homes import empty_home, new_keys, opened
+from local.doors import free_port, serve_functions
+from local.simulator import Api, ApiServer, Chaos, Plan, Season, Secrets, SendReport, send
+from shared.domain.outcomes import Outcome
+from shared.domain.state_hash import state_hash
+from shared.domain.times import ALL_TIME, Window
+from shared.pipeline.rebuild_bi import RebuildResult, rebuild
+from shared.pipeline.trace import FigureTrace, trace_figure
+from shared.runtime import wiring
+from shared.runtime.embedded import EmbeddedParts
+from shared.runtime.ids import new_delivery_id
+
+DISTURBED = {"duplicate_share": 0.05, "loss_share": 0.02, "forged_share": 0.01, "delay_share": 0.01}
+"""What happens to the season on its way: shares of its events."""
+REORDER_WINDOW = 400
+"""By how many places an event may be displaced."""
+TRACED_VIEW = "viz.revenue_by_day_route"
+
+
+@dataclass(slots=True)
+class SeasonStory:
+    """Everything that the demonstration saw, for the report and the proofs."""
+
+    seed: int
+    sales: int
+    planned: Counter[str] = field(default_factory=Counter)
+    answered: SendReport = field(default_factory=SendReport)
+    kept: Counter[str] = field(default_factory=Counter)
+    """Deliveries in the raw store, by channel."""
+    rejected: int = 0
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    differences_opened: int = 0
+    differences_open: int = 0
+    failed_runs: list[str] = field(default_factory=list)
+    rebuilt: RebuildResult | None = None
+    figures: list[Line] = field(default_factory=list)
+    traced: FigureTrace | None = None
+    hash: str = ""
+    clean_hash: str = ""
+    seconds: dict[str, int] = field(default_factory=dict)
+
+
+def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
+    """Live through a season and return what was seen. Leaves the disturbed season's world in the home folder."""
+    empty_home(home, is_fresh=is_fresh)
+    story = SeasonStory(seed, sales)
+    keys = new_keys()
+    with _timed(story, "season", "the company sells a season"):
+        season = Season.generate(seed=seed, sales=sales)
+        plan = Plan(season, Chaos(seed=seed, reorder_window=REORDER_WINDOW, **DISTURBED))
+        story.planned = Counter(plan.counts)
+    with ApiServer(Api(season.company, undelivered=plan.undelivered())) as apis:
+        with opened(home, keys, apis) as parts:
+            _receive_and_derive(story, plan, parts, keys)
+            _reconcile(story, season, parts)
+            _rebuild(story, season, parts)
+            _trace(story, parts)
+            _count(story, parts)
+        _run_clean(story, season, apis, keys)
+    return story
+
+
+def _receive_and_derive(story: SeasonStory, plan: Plan, parts: EmbeddedParts, keys: Secrets) -> None:
+    environ = {"ASIENTO_HOME": str(parts.settings.home), "ASIENTO_LOG_LEVEL": "error", "WORKERS": "1"}
+    with (
+        _timed(story, "receive and derive", ""),
+        serve_functions(("receive",), free_port(), environ) as doors,
+        line.deriving_beside(parts.settings),
+        progress("posting signed webhooks to the receiving door, deriving beside it", len(plan)) as meter,
+    ):
+        story.answered = send(plan.sends(), doors["receive"].url, keys, on_progress=meter.advance)
+
+
+def _reconcile(story: SeasonStory, season: Season, parts: EmbeddedParts) -> None:
+    window = Window.of_days(season.first_day, max(day for day, _ in season.books.earned))
+    with _timed(story, "reconcile", "asking the providers for what never came"):
+        runs = line.reconcile_until_closed(parts, window)
+    story.differences_opened = sum(run.opened for run in runs)
+    story.differences_open = sum(1 for _ in parts.casebook.open_differences())
+    story.failed_runs = [f"{run.job} {run.provider}: {run.error}" for run in runs if run.has_failed]
+
+
+def _rebuild(story: SeasonStory, season: Season, parts: EmbeddedParts) -> None:
+    with _timed(story, "rebuild and certify", "rebuilding the BI layer and checking every month"):
+        now = line.now()
+        story.rebuilt = rebuild(wiring.rebuilding(parts), build_id=new_delivery_id(now), as_of=now)
+    story.figures = compare(season.books.totals(), story.rebuilt.certified)
+
+
+def _trace(story: SeasonStory, parts: EmbeddedParts) -> None:
+    """Trace the revenue of the first day and route that is shown."""
+    first = next(iter(parts.warehouse.query(f"SELECT * FROM {TRACED_VIEW} ORDER BY business_day, route_id LIMIT 1", {})), None)  # noqa: S608  a view of ours
+    if first is not None:
+        named = {name: str(first[name]) for name in ("business_day", "route_id", "currency", "business_unit")}
+        story.traced = trace_figure(wiring.tracing(parts), TRACED_VIEW, named, "earned_minor", shown_max=1)
+
+
+def _count(story: SeasonStory, parts: EmbeddedParts) -> None:
+    story.kept = Counter(name.split("/")[5] for name in parts.raw.names(ALL_TIME))
+    story.rejected = sum(count for reason, count in parts.rejected.counts().items() if reason != "dropped")
+    story.outcomes = parts.ledger.outcome_counts()
+    story.hash = state_hash(parts.ledger.entities())
+
+
+def _run_clean(story: SeasonStory, season: Season, apis: ApiServer, keys: Secrets) -> None:
+    """Run the same season once more, in order and undisturbed, into a ledger of its own."""
+    plan = Plan(season, Chaos())
+    with (
+        _timed(story, "clean run", ""),
+        TemporaryDirectory(prefix="asiento-clean-") as folder,
+        opened(Path(folder), keys, apis) as parts,
+    ):
+        with progress("once more in order and undisturbed, to compare the hash", len(plan)) as meter:
+            for count in line.receive_all(parts, plan.sends(), keys):
+                meter.advance(count)
+                line.drain(parts)
+        with wiring.reconciling(parts) as world:
+            line.fetch_until_done(parts, world)
+        story.clean_hash = state_hash(parts.ledger.entities())
+
+
+@contextmanager
+def _timed(story: SeasonStory, name: str, sentence: str) -> Iterator[None]:
+    started = perf_counter()
+    if sentence:
+        with progress(sentence):
+            yield
+    else:
+        yield
+    story.seconds[name] = round(perf_counter() - started)

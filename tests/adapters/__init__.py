@@ -1,0 +1,1 @@
+"""Tests of the adapters, world by world."""

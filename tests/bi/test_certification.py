@@ -1,0 +1,48 @@
+"""Judging: which difference stands in the way of which certificate."""
+
+import json
+
+from shared.bi.certification import CHECKS, Difference, Figure, Grain, judge
+
+A, B = Grain("2026-01", "ARS", "a"), Grain("2026-01", "ARS", "b")
+LATER = Grain("2026-02", "ARS", "a")
+ALL = [A, B, LATER]
+CHECK = CHECKS[0]
+
+
+def refused(*differences: Difference) -> list[Grain]:
+    """Return what is refused of all candidates, in March."""
+    return [each.grain for each in judge(ALL, [], differences, "2026-03") if not each.passed]
+
+
+def test_refuses_what_a_difference_concerns() -> None:
+    """Asiento refuses exactly the months, currencies and business units that a difference concerns."""
+    assert refused() == []
+    assert refused(Difference(CHECK, "2026-01", "ARS", "a", "off")) == [A]
+    assert refused(Difference(CHECK, "2026-01", None, None, "off")) == [A, B]
+    assert refused(Difference(CHECK, None, "ARS", "a", "off")) == [A, LATER]
+    assert refused(Difference(CHECK, None, None, None, "off")) == ALL
+
+
+def test_does_not_mind_a_month_that_is_not_over() -> None:
+    """Asiento certifies closed months in spite of differences in the open one."""
+    assert refused(Difference(CHECK, "2026-03", None, None, "off")) == []
+
+
+def test_lets_no_difference_go_unseen() -> None:
+    """Asiento refuses by name a closed month of which nothing but a difference is known."""
+    assert refused(Difference(CHECK, "2025-11", None, "c", "off")) == [Grain("2025-11", "unknown", "c")]
+    judgements = judge([], [], [Difference(CHECK, None, None, None, "off")], "2026-03")
+    assert [(each.grain, each.passed) for each in judgements] == [(Grain("unknown", "unknown", "unknown"), False)]
+
+
+def test_says_figures_and_checks() -> None:
+    """Asiento's certificate says every figure by both paths and every check, with the first differences of each."""
+    figures = [(A, Figure("tickets_issued", 3, 100, 3, 100)), (A, Figure("fares_earned", 1, 40, 1, 41))]
+    many = [Difference(CHECKS[2], "2026-01", "ARS", "a", f"difference {number:02d}") for number in range(25)]
+    judgement = judge([A], figures, many, "2026-03")[0]
+    assert json.loads(judgement.figures_json) == {"fares_earned": [1, 40, 1, 41], "tickets_issued": [3, 100, 3, 100]}
+    checks = json.loads(judgement.checks_json)
+    assert list(checks) == list(CHECKS)
+    assert checks[CHECKS[2]] == [*(f"difference {number:02d}" for number in range(20)), "and 5 more"]
+    assert checks[CHECKS[3]] == []
