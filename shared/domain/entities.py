@@ -81,14 +81,13 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "changed_from": _to(EntityKind.TICKET),
         "refund": _to(EntityKind.REFUND),
     },
-    # A payment: money that a customer gave. The platform's payment is the accounting event; a processor's payment
+    # A payment: money that a customer gave. What of it went back is said by refunds, and by nobody twice. The platform's payment is the accounting event; a processor's payment
     # (provider stripe, mercadopago) is the evidence for it, linked by `processor_payment`.
     EntityKind.PAYMENT: {
         "sale": _to(EntityKind.SALE),
         "processor_payment": _to(EntityKind.PAYMENT),
         "reference": _TEXT,  # what the other side calls it
         "amount_minor": _FIXED_INT,
-        "refunded_minor": _INT,
         "fee_minor": _INT,
         "currency": _FIXED_TEXT,
         "business_unit": _FIXED_TEXT,
@@ -118,8 +117,6 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "service_id": _TEXT,
         "travel_day": _TEXT,
         "status": _TEXT,  # published | paused | planned | canceled
-        "business_unit": _TEXT,
-        "capacity": _INT,
     },
     # A shift: a seller's cash session.
     EntityKind.SHIFT: {

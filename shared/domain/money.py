@@ -100,8 +100,7 @@ def from_major(amount: object, currency: str) -> Money:
     Raises UnreadableError(excess_precision) where it has more decimals than the currency.
     """
     number = _decimal(amount)
-    # A tiny text such as 1e999999999 must not be expanded: bound the exponent before any arithmetic.
-    if number and not -30 <= number.adjusted() <= 20:  # noqa: PLR2004  far outside AMOUNT_MINOR_MAX either way
+    if not _is_in_reach(number):
         raise UnreadableError(Quarantine.AMOUNT_OUT_OF_RANGE, f"{currency} amount of magnitude 1e{number.adjusted()}")
     scaled = number.scaleb(decimals_of(currency))
     minor = int(scaled)
@@ -112,11 +111,16 @@ def from_major(amount: object, currency: str) -> Money:
     return Money(currency, minor)
 
 
+def _is_in_reach(number: Decimal) -> bool:
+    """Return whether a number may be expanded: 1e999999999 is a short text and a huge integer. Far outside any amount."""
+    return not number or -30 <= number.adjusted() <= 30  # noqa: PLR2004
+
+
 def _integer(amount: object, unit: str) -> int:
     if type(amount) is int:
         return amount
     # 2000000.0 is how some encoders write an integer; a Decimal that is whole says the same thing exactly.
-    if isinstance(amount, Decimal) and amount.is_finite() and amount == amount.to_integral_value():
+    if isinstance(amount, Decimal) and amount.is_finite() and _is_in_reach(amount) and amount == amount.to_integral_value():
         return int(amount)
     raise UnreadableError(Quarantine.WRONG_TYPE, f"an amount in {unit} must be an integer, not {type(amount).__name__}")
 

@@ -194,9 +194,7 @@ def delivery_of(blob: Blob, patience: Patience) -> Delivery:
     metadata: Mapping[str, str] = blob.metadata or {}
     with google_errors(f"reading {where}", _READ_ROLE):
         try:
-            body: bytes = blob.download_as_bytes(
-                raw_download=True, checksum="crc32c", retry=retry_of(patience), timeout=patience.try_s_max
-            )
+            body: bytes = retry_of(patience)(download)(blob, patience.try_s_max)
         except DataCorruption as corrupt:
             raise TransientError(f"{where} came with bytes that do not match its checksum; read it again") from corrupt
     try:
@@ -213,6 +211,12 @@ def delivery_of(blob: Blob, patience: Patience) -> Delivery:
         raise TerminalError(
             f"{where} was not written by Asiento: its metadata lacks {foreign}; find out what wrote it"
         ) from foreign
+
+
+def download(blob: Blob, try_s_max: float) -> bytes:
+    """Download once. The library's own retries of a download leave the connection of each failed answer open."""
+    body: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", retry=None, timeout=try_s_max)
+    return body
 
 
 def _received_at(blob: Blob) -> datetime:

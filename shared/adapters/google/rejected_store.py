@@ -16,7 +16,7 @@ from google.api_core.exceptions import PreconditionFailed
 from google.cloud.storage import Blob, Client
 
 from shared.adapters.google.calls import Patience, google_errors
-from shared.adapters.google.raw_store import delivery_of, retry_of, upload
+from shared.adapters.google.raw_store import delivery_of, download, retry_of, upload
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFoundError, TransientError
 
@@ -169,7 +169,5 @@ class GoogleRejectedStore:
             blob = self._bucket.get_blob(_COUNTS, retry=retry_of(self._patience), timeout=self._patience.try_s_max)
             if blob is None:
                 return Counter(), 0
-            told = blob.download_as_bytes(
-                if_generation_match=blob.generation, retry=retry_of(self._patience), timeout=self._patience.try_s_max
-            )
+            told = retry_of(self._patience)(download)(blob, self._patience.try_s_max)
         return Counter(json.loads(told)), int(blob.generation)

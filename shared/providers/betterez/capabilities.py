@@ -89,7 +89,7 @@ CAPABILITIES = Capabilities(
     version_source="updatedAt of each object; createdAt, then the envelope's created, where it has none",
     has_thin_events=True,
     event_types=(*SALE_EVENTS, *TICKET_EVENTS, *REFUND_EVENTS, *MANIFEST_EVENTS, *SHIFT_EVENTS),
-    listings=(EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST),
+    listings=(EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST, EntityKind.SHIFT),
     fetchable=(EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST, EntityKind.SHIFT),
     listing_covers=listing_covers,
 )

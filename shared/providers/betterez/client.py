@@ -138,6 +138,8 @@ class BetterezApi:
             return self._tickets(window)
         if kind is EntityKind.MANIFEST:
             return self._manifests_listed(window)
+        if kind is EntityKind.SHIFT:
+            return self._shifts_listed(window)
         raise TerminalError(f"Betterez has no listing of {kind.value} by window; see its capabilities")
 
     def fetch(self, key: EntityKey) -> Fetched:
@@ -155,18 +157,28 @@ class BetterezApi:
         self._http.close()
 
     def _sales(self, window: Window) -> Iterator[Listed]:
-        # Whether a shift is listed by its opening or its closing is not documented: a day more on each side covers both.
-        days = window.days()
-        if not days:
-            return
-        span = {"fromDate": str(days[0] - _A_DAY), "toDate": str(days[-1] + _A_DAY), "includeActivity": "false"}
-        shifts = read_as(payloads.ShiftList, parse_object(self._session.get("/accounts/shifts", span))).shifts
-        for shift in shifts:
+        for shift in self._shifts(window):
+            if not _was_open_in(window, shift):
+                continue  # what is sold at a counter is sold within its shift
             path = f"/accounts/shifts/{segment(shift.id)}/transactions"
             answer = read_as(payloads.TransactionList, parse_object(self._session.get(path)))
             for transaction in answer.transactions:
                 if _is_within(window, transaction.created_at):
                     yield _listed_sale(transaction)
+
+    def _shifts_listed(self, window: Window) -> Iterator[Listed]:
+        for shift in self._shifts(window):
+            if _is_within(window, shift.created_at):
+                key = EntityKey(EntityKind.SHIFT, NAME, shift.id)
+                yield Listed(key, shift.updated_at or 0, None, None, "", key)
+
+    def _shifts(self, window: Window) -> list[payloads.Shift]:
+        # Whether a shift is listed by its opening or its closing is not documented: a day more on each side covers both.
+        days = window.days()
+        if not days:
+            return []
+        span = {"fromDate": str(days[0] - _A_DAY), "toDate": str(days[-1] + _A_DAY), "includeActivity": "false"}
+        return read_as(payloads.ShiftList, parse_object(self._session.get("/accounts/shifts", span))).shifts
 
     def _tickets(self, window: Window) -> Iterator[Listed]:
         for manifest in self._manifests(window, margin=_A_DAY):
@@ -201,6 +213,12 @@ def _chunks(first: date, last: date) -> Iterator[tuple[date, date]]:
 def _is_within(window: Window, instant_ms: int | None) -> bool:
     """Return whether an instant is in the window; what has none is listed, for nobody else would look for it."""
     return instant_ms is None or window.start <= from_ms(instant_ms) < window.end
+
+
+def _was_open_in(window: Window, shift: payloads.Shift) -> bool:
+    opened_too_late = shift.created_at is not None and from_ms(shift.created_at) >= window.end
+    closed_before = shift.closed_at is not None and from_ms(shift.closed_at) < window.start
+    return not (opened_too_late or closed_before)
 
 
 def _listed_sale(transaction: payloads.Transaction) -> Listed:

@@ -326,8 +326,6 @@ def _manifest_fact(manifest_id: str, manifest: payloads.Manifest | payloads.Mani
         service_id=manifest.schedule_id,
         travel_day=manifest.manifest_date,
         status=status,
-        business_unit=manifest.account_id,
-        capacity=manifest.capacity if isinstance(manifest, payloads.Manifest) else None,
     )
     return _fact(EntityKind.MANIFEST, manifest_id, at_ms, values)
 

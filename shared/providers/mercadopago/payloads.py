@@ -80,7 +80,6 @@ class Payment(Payload):
     id: Id | int
     status: str
     transaction_amount: Amount | None = None
-    transaction_amount_refunded: Amount | None = None
     currency_id: str | None = None
     payment_type_id: str | None = None
     external_reference: str | None = None

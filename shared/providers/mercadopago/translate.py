@@ -97,7 +97,6 @@ def payment_facts(content: Any, at_ms: int) -> list[Fact]:
     values = stated(
         sale=platform_sale(payment.external_reference),
         amount_minor=_minor(payment.transaction_amount, currency),
-        refunded_minor=_minor(payment.transaction_amount_refunded, currency),
         fee_minor=_fees(payment.fee_details, currency),
         currency=currency,
         business_unit=business_unit if isinstance(business_unit, str) else None,

@@ -109,7 +109,6 @@ class Charge(Payload):
     id: Id
     amount: int
     amount_captured: int
-    amount_refunded: int
     captured: bool
     refunded: bool
     currency: str

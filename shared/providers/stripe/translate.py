@@ -82,7 +82,6 @@ def charge_facts(content: Any, at_ms: int) -> list[Fact]:
     values = stated(
         sale=platform_sale(metadata.get("trx_id")),
         amount_minor=from_minor(charge.amount, currency).amount_minor,
-        refunded_minor=from_minor(charge.amount_refunded, currency).amount_minor if charge.captured else None,
         currency=currency,
         business_unit=metadata.get("account_id"),
         method=payloads.METHODS.get(details.type, "other") if details else None,

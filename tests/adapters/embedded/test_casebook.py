@@ -245,7 +245,7 @@ def test_filters(casebook: SqliteCasebook) -> None:
     casebook.see_exceptions([replace(exception("c"), provider="other")])
 
     def listed(**filters: object) -> list[str]:
-        return [each.subject for each in casebook.exceptions(**filters)]  # type: ignore[arg-type]
+        return [each.subject for each in casebook.exceptions(**filters)]  # type: ignore[arg-type]  # any of the filters, by name
 
     assert listed(kinds=[ExceptionKind.NOT_FOUND]) == ["b"]
     assert listed(provider="other") == ["c"]

@@ -579,7 +579,7 @@ def test_reads_a_fetched_manifest_with_its_tickets() -> None:
     }
     reading = read(fetched("betterez", "/operations/manifests/m-1", body))
     manifest, ticket = only(reading, EntityKind.MANIFEST), only(reading, EntityKind.TICKET)
-    assert manifest.values["capacity"] == 60
+    assert set(manifest.values) == {"route_id", "service_id", "travel_day", "status"}  # no more than its webhook says
     assert manifest.version.at_ms == 1_722_956_580_000
     assert ticket.values["business_unit"] == "account-1"
 
