@@ -38,7 +38,12 @@ CONTENDERS = (
 
 def body_of(size: int) -> bytes:
     """Return a Betterez-like event of a size."""
-    event = {"id": "1cb1da8f-8f49-40b2-8bdc-202a771c1da0", "attemptId": "a", "livemode": True, "event": "ticket.created"}
+    event = {
+        "id": "1cb1da8f-8f49-40b2-8bdc-202a771c1da0",
+        "attemptId": "a",
+        "livemode": True,
+        "event": "ticket.created",
+    }
     frame = len(json.dumps({**event, "data": {"pad": ""}}))
     return json.dumps({**event, "data": {"pad": "x" * (size - frame)}}).encode()
 
@@ -59,7 +64,9 @@ def measure(requests: int, runs: int) -> list[tuple[str, list[load.Load]]]:
             with tempfile.TemporaryDirectory() as folder, _started(contender, Path(folder)) as running:
                 load.run(running.port, "/betterez", signature(body), body, requests=500, connections=CONNECTIONS)
                 seen[contender.label].append(
-                    load.run(running.port, "/betterez", signature(body), body, requests=requests, connections=CONNECTIONS)
+                    load.run(
+                        running.port, "/betterez", signature(body), body, requests=requests, connections=CONNECTIONS
+                    )
                 )
     return list(seen.items())
 

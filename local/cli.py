@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from local.commands import ledger
+from local.commands import bi, demonstration, ledger, reconciling, serving
 from local.console import err
 from shared.domain.errors import AsientoError, SettingsError, TransientError
 
@@ -20,7 +20,8 @@ app = typer.Typer(
         "Then look around: `asiento outcomes`, `asiento exceptions`, `asiento certify`, `asiento trace`."
     ),
 )
-ledger.register(app)
+for group in (demonstration, serving, ledger, reconciling, bi):
+    group.register(app)
 
 EXIT_SETTINGS = 2
 EXIT_TRY_AGAIN = 75

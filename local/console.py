@@ -35,10 +35,13 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
     out.print(shown)
 
 
-def proof(holds: bool, sentence: str) -> bool:  # noqa: FBT001  the truth of the sentence is the point
-    """Show one proof line and return whether it holds."""
-    out.print(f"[green]✔[/] {sentence}" if holds else f"[red]✘ {sentence}[/]")
-    return holds
+def show_proofs(proofs: Iterable[tuple[bool, str]]) -> bool:
+    """Show what must hold, line by line, and return whether all of it does."""
+    all_hold = True
+    for holds, sentence in proofs:
+        out.print(f"[green]✔[/] {sentence}" if holds else f"[red]✘ {sentence}[/]")
+        all_hold = all_hold and holds
+    return all_hold
 
 
 def show_trace(trace: FigureTrace) -> None:

@@ -81,4 +81,6 @@ def _wait_until_it_answers(started: Door) -> None:
             time.sleep(0.05)
             continue
         return
-    raise TerminalError(f"the door {started.name} did not start on port {started.port}: is the port taken? Its output says")
+    raise TerminalError(
+        f"the door {started.name} did not start on port {started.port}: is the port taken? Its output says"
+    )

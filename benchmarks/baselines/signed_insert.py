@@ -24,7 +24,9 @@ STARTED: list[threading.Thread] = []
 def write() -> None:
     """Insert what waits, flush once, and let everybody go on."""
     connection = sqlite3.connect(os.environ["BARE_DATABASE"], isolation_level=None)
-    connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS o (b BLOB);")
+    connection.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS o (b BLOB);"
+    )
     while True:
         with WAKE:
             while not WAITING:
@@ -33,7 +35,13 @@ def write() -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT INTO o VALUES (?)", ((body,) for body, _ in taken))
         connection.execute("COMMIT")
-        taken[0][1].get_loop().call_soon_threadsafe(lambda done: [each.set_result(None) for _, each in done], taken)
+        taken[0][1].get_loop().call_soon_threadsafe(settle, taken)
+
+
+def settle(taken: list[tuple[bytes, "asyncio.Future[None]"]]) -> None:
+    """Let everybody go on whose row is durable."""
+    for _, done in taken:
+        done.set_result(None)
 
 
 @functions_framework.aio.http

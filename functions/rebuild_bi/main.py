@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from shared.domain.errors import AsientoError
 from shared.pipeline import rebuild_bi as verb
 from shared.runtime import wiring
-from shared.runtime.jobs import error_answer, rebuild_document
 from shared.runtime.ids import new_delivery_id
+from shared.runtime.jobs import error_answer, rebuild_document
 from shared.runtime.settings import Settings
 
 WORLD = wiring.rebuilding(wiring.parts(Settings.from_environment(os.environ)))

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.domain.errors import AsientoError
+from shared.domain.reconciliation import ReconciliationRun
 from shared.pipeline import reconcile as verb
 from shared.runtime import wiring
 from shared.runtime.jobs import JobCall, error_answer
@@ -28,7 +29,7 @@ async def reconcile(request: Request) -> Response:
     return JSONResponse({"runs": [run.run_id for run in runs], "failed": failed}, 500 if failed else 200)
 
 
-def _run(call: JobCall, now: datetime) -> list[verb.ReconciliationRun]:
+def _run(call: JobCall, now: datetime) -> list[ReconciliationRun]:
     with wiring.reconciling(PARTS) as world:
         if call.job == "all":
             return verb.run_all(world, call.window(now), now)

@@ -21,7 +21,9 @@ def demo(
     home: Home = DEFAULT_HOME,
     *,
     sales: Annotated[int, typer.Option("--sales", min=100, help="How many sales the season has.")] = 20_000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same season and the same accidents.")] = 7,
+    seed: Annotated[
+        int, typer.Option("--seed", help="The same seed gives the same season and the same accidents.")
+    ] = 7,
     payments: Annotated[
         Path | None, typer.Option("--payments", help="A CSV of payments (plain or gzipped) to take sales from instead.")
     ] = None,

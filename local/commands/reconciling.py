@@ -66,7 +66,14 @@ def exceptions(
         return
     at = now()
     rows = [
-        (each.kind.value, each.subject, each.owner, (at - each.opened_at).days, each.money_at_risk or "", each.suggested_fix)
+        (
+            each.kind.value,
+            each.subject,
+            each.owner.value,
+            (at - each.opened_at).days,
+            each.at_risk or "",
+            each.suggested_fix,
+        )
         for each in found
     ]
     table(f"Exceptions: {len(found)}", ("kind", "subject", "owner", ">days", ">at risk", "suggested mend"), rows)
@@ -90,7 +97,9 @@ def _by_work(runs: list[ReconciliationRun]) -> list[tuple[object, ...]]:
                 counts[name] = counts.get(name, 0) + count
         shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
         failed = "; ".join(sorted({run.error for run in each if run.has_failed}))
-        rows.append((job, provider, kind, len(each), sum(r.opened for r in each), sum(r.closed for r in each), shown, failed))
+        rows.append(
+            (job, provider, kind, len(each), sum(r.opened for r in each), sum(r.closed for r in each), shown, failed)
+        )
     return rows
 
 
@@ -116,12 +125,10 @@ def _exception_document(each: FinanceException) -> dict[str, Any]:
         "exception_id": each.exception_id,
         "kind": each.kind.value,
         "subject": each.subject,
-        "owner": each.owner,
+        "owner": each.owner.value,
         "opened_at": each.opened_at.isoformat(),
         "closed_at": each.closed_at.isoformat() if each.closed_at else None,
-        "money_at_risk": str(each.money_at_risk) if each.money_at_risk else None,
-        "evidence": each.evidence,
+        "at_risk": str(each.at_risk) if each.at_risk else None,
+        "evidence": dict(each.evidence),
         "suggested_fix": each.suggested_fix,
     }
-
-

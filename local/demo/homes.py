@@ -26,7 +26,9 @@ def empty_home(home: Path, *, is_fresh: bool) -> None:
     """Make an empty home folder; raises SettingsError if it holds data that nobody said may go."""
     held = [name for name in _OURS if (home / name).exists()]
     if held and not is_fresh:
-        raise SettingsError(f"{home} already holds {', '.join(held)}; name another --home, or add --fresh to start it anew")
+        raise SettingsError(
+            f"{home} already holds {', '.join(held)}; name another --home, or add --fresh to start it anew"
+        )
     for name in held:
         for path in home.glob(f"{name}*"):
             path.unlink()

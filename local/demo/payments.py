@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from local import line
-from local.console import out, progress, proof, table
+from local.console import out, progress, show_proofs, table
 from local.demo.homes import empty_home, new_keys, opened
 from local.simulator import Chaos, PaymentsBooks, PaymentsFeed, Plan, Secrets
 from shared.domain.errors import SettingsError
@@ -50,7 +50,10 @@ class PaymentsStory:
                 f"{run.label}: {run.sales:,} sales, {run.payments:,} payments, {Money('BRL', run.total_minor)}, as in the file",
             )
         hashes = {run.hash for run in self.runs}
-        yield len(hashes) == 1, f"one state hash, whatever the order: {', '.join(sorted(each[:16] for each in hashes))}…"
+        yield (
+            len(hashes) == 1,
+            f"one state hash, whatever the order: {', '.join(sorted(each[:16] for each in hashes))}…",
+        )
 
 
 def tell(home: Path, payments: Path, *, is_fresh: bool) -> PaymentsStory:
@@ -108,7 +111,7 @@ def show(story: PaymentsStory) -> bool:
         ),
     )
     out.print()
-    return all([proof(is_so, sentence) for is_so, sentence in story.proofs()])
+    return show_proofs(story.proofs())
 
 
 def document(story: PaymentsStory) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from local.console import out, proof, show_trace, table
+from local.console import out, show_proofs, show_trace, table
 from local.demo.season import SeasonStory
 from shared.domain.money import Money
 from shared.domain.outcomes import Outcome
@@ -62,10 +62,10 @@ def show(story: SeasonStory) -> bool:
     out.print()
     for failed in story.failed_runs:
         out.print(f"[red]failed run[/] {failed}")
-    holds = [proof(is_so, sentence) for is_so, sentence in proofs(story)]
+    holds = show_proofs(proofs(story))
     spent = ", ".join(f"{name} {seconds} s" for name, seconds in story.seconds.items())
     out.print(f"\nseed {story.seed}, {sum(story.seconds.values())} s in all ({spent})", style="dim")
-    return all(holds)
+    return holds
 
 
 def document(story: SeasonStory) -> dict[str, Any]:
@@ -98,7 +98,11 @@ def _show_journey(story: SeasonStory) -> None:
             ("happened", planned["events"], "what ticketing platform and payment processors had to tell"),
             ("lost on the way", planned["lost"], "never sent: found missing and fetched, or said by what came later"),
             ("sent once", planned["unique"], f"{planned['reordered']:,} of them out of order"),
-            ("sent again", planned["duplicated"], f"{story.outcomes.get(Outcome.DUPLICATE, 0):,} deliveries were duplicates"),
+            (
+                "sent again",
+                planned["duplicated"],
+                f"{story.outcomes.get(Outcome.DUPLICATE, 0):,} deliveries were duplicates",
+            ),
             ("forged", planned["forged"], f"{story.rejected:,} refused at the door and kept apart"),
             ("kept", story.kept["webhook"], "webhooks, byte for byte"),
             ("fetched", story.kept["fetch"], "answers of the providers' APIs: thin events and recoveries"),
@@ -142,5 +146,3 @@ def _show_figures(story: SeasonStory) -> None:
             for line in story.figures
         ),
     )
-
-

@@ -23,11 +23,15 @@ from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
 
-DISTURBED = {"duplicate_share": 0.05, "loss_share": 0.02, "forged_share": 0.01, "delay_share": 0.01}
-"""What happens to the season on its way: shares of its events."""
-REORDER_WINDOW = 400
-"""By how many places an event may be displaced."""
 TRACED_VIEW = "viz.revenue_by_day_route"
+_FIRST_ROW = "SELECT * FROM viz.revenue_by_day_route ORDER BY business_day, route_id LIMIT 1"
+
+
+def accidents(seed: int) -> Chaos:
+    """Return what happens to the season on its way."""
+    return Chaos(
+        seed=seed, duplicate_share=0.05, loss_share=0.02, forged_share=0.01, delay_share=0.01, reorder_window=400
+    )
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
     keys = new_keys()
     with _timed(story, "season", "the company sells a season"):
         season = Season.generate(seed=seed, sales=sales)
-        plan = Plan(season, Chaos(seed=seed, reorder_window=REORDER_WINDOW, **DISTURBED))
+        plan = Plan(season, accidents(seed))
         story.planned = Counter(plan.counts)
     with ApiServer(Api(season.company, undelivered=plan.undelivered())) as apis:
         with opened(home, keys, apis) as parts:
@@ -102,7 +106,7 @@ def _rebuild(story: SeasonStory, season: Season, parts: EmbeddedParts) -> None:
 
 def _trace(story: SeasonStory, parts: EmbeddedParts) -> None:
     """Trace the revenue of the first day and route that is shown."""
-    first = next(iter(parts.warehouse.query(f"SELECT * FROM {TRACED_VIEW} ORDER BY business_day, route_id LIMIT 1", {})), None)  # noqa: S608  a view of ours
+    first = next(iter(parts.warehouse.query(_FIRST_ROW, {})), None)
     if first is not None:
         named = {name: str(first[name]) for name in ("business_day", "route_id", "currency", "business_unit")}
         story.traced = trace_figure(wiring.tracing(parts), TRACED_VIEW, named, "earned_minor", shown_max=1)

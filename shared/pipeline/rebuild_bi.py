@@ -217,7 +217,13 @@ def run_checks(build: _Build) -> None:
     for check in checks_in_order(catalog()):
         rows = build.world.warehouse.query(check.sql, build.parameters)
         found = [
-            Difference(check.name, *(_text(row[part]) for part in Grain._fields), str(row["difference"]))
+            Difference(
+                check.name,
+                _text(row["month"]),
+                _text(row["currency"]),
+                _text(row["business_unit"]),
+                str(row["difference"]),
+            )
             for row in rows
         ]
         # An engine answers in any order; a certificate says the same each time.

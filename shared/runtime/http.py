@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from shared.domain.deliveries import Announcement, Channel
-from shared.domain.errors import RefusedError, Refusal
+from shared.domain.errors import Refusal, RefusedError
 from shared.pipeline.receive import BODY_BYTES_MAX, Call
 
 STATUS = {

@@ -1,15 +1,17 @@
 """How the doors of the jobs speak HTTP: what the scheduler asks, and what it is answered."""
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse
 
 from shared.domain.errors import AsientoError, SettingsError, TransientError
 from shared.domain.times import Window, business_day
-from shared.pipeline.rebuild_bi import RebuildResult
 from shared.runtime.http import busy_answer
+
+if TYPE_CHECKING:
+    from shared.pipeline.rebuild_bi import RebuildResult
 
 
 def error_answer(error: AsientoError) -> JSONResponse:
@@ -44,7 +46,7 @@ class JobCall(BaseModel):
         return Window.of_days(today - timedelta(days=self.days - 1), today)
 
 
-def rebuild_document(result: RebuildResult) -> dict[str, Any]:
+def rebuild_document(result: "RebuildResult") -> dict[str, Any]:
     """Return what a rebuild came to, for scripts and logs: what is certified, what is not, and why."""
     return {
         "build_id": result.build_id,

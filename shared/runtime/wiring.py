@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import SettingsError

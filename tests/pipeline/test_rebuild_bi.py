@@ -216,6 +216,14 @@ def one_cent_more(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "fare_minor": 1_234_568} if values.get("fare_minor") == 1_234_567 else values
 
 
+def off_by_one(figure: str, ledger_minor: int, items: int) -> str:
+    """Return what is said where the ledger has one centavo more than the bodies, in as many items."""
+    return (
+        f"control.comparison.both_paths_agree: {figure}: the ledger has {ledger_minor} in {items} items, the kept bodies have "
+        f"{ledger_minor - 1} in {items} items; the ledger is off by 1"
+    )
+
+
 def test_refuses_a_month_that_is_a_cent_off_in_the_ledger(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento refuses the month, and only it, in which the ledger path is one cent off the bodies."""
     world.misread("betterez", one_cent_more)
@@ -224,18 +232,18 @@ def test_refuses_a_month_that_is_a_cent_off_in_the_ledger(season: SmallSeason, w
     assert grains(result.refused) == [JAN_A]
     assert grains(result.certified) == [JAN_B, FEB_A, FEB_B]
     assert differences(result) == [
-        "control.comparison.both_paths_agree: fares_earned: the ledger has 1234568 in 1 items, the kept bodies have "
-        "1234567 in 1 items; the ledger is off by 1",
-        "control.comparison.both_paths_agree: tickets_issued: the ledger has 2534568 in 3 items, the kept bodies have "
-        "2534567 in 3 items; the ledger is off by 1",
+        off_by_one("fares_earned", 1_234_568, 1),
+        off_by_one("tickets_issued", 2_534_568, 3),
     ]
-    assert not any(f"{month}" in row and A in row for row in world.shown() for month in ("2026, 1,",))
+    assert not [row for row in world.shown() if "date(2026, 1," in row and A in row]
+    assert [row for row in world.shown() if "date(2026, 2," in row and A in row]
 
 
 class AlteredRaw:
     """A raw store whose bytes are not those that were derived."""
 
     def __init__(self, world: SmallWorld, alter: Callable[[Delivery], Delivery | None]) -> None:
+        """Take the true store, and what becomes of each delivery."""
         self._world = world
         self._alter = alter
 
@@ -256,10 +264,7 @@ def test_refuses_a_month_that_is_a_cent_off_in_the_bodies(season: SmallSeason, w
 
     result = world.rebuild("build-1", raw=AlteredRaw(world, alter))
     assert grains(result.refused) == [JAN_A]
-    assert differences(result) == [
-        "control.comparison.both_paths_agree: payments_captured: the ledger has 2534567 in 3 items, the kept bodies have "
-        "2534566 in 3 items; the ledger is off by 1"
-    ]
+    assert differences(result) == [off_by_one("payments_captured", 2_534_567, 3)]
 
 
 def test_refuses_a_month_whose_delivery_is_gone(season: SmallSeason, world: SmallWorld) -> None:
@@ -332,8 +337,10 @@ def test_refuses_the_months_of_a_rule_that_does_not_balance(
     result = world.rebuild("build-1")
     assert grains(result.refused) == [JAN_A]
     assert differences(result) == [
-        f"mart.posting.sums_to_zero: refund_paid|refund:betterez:{hex_id('R3')} and 0 more entries of its type do not sum to "
-        "zero: off by -450000 minor units"
+        (
+            f"mart.posting.sums_to_zero: refund_paid|refund:betterez:{hex_id('R3')} and 0 more entries of refund_paid are off "
+            "zero by -450000 minor units"
+        )
     ]
 
 
@@ -472,9 +479,7 @@ def test_changes_nothing_that_is_published_when_a_build_fails(
     world.keep_and_derive(season.deliveries)
     world.rebuild("build-1")
     shown, digest = world.shown(), build_hash(world.warehouse, "build-1")
-    models = altered(
-        broken, lambda model: replace(model, sql=f"SELECT * FROM ({model.sql}) AS model WHERE no_such_column")
-    )
+    models = altered(broken, lambda model: replace(model, sql=model.sql.replace("SELECT", "SELECT no_such_column,", 1)))
     monkeypatch.setattr(rebuild_bi, "catalog", lambda: models)
     later = ticket("T7", "S7", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", later)])

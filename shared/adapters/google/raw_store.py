@@ -159,7 +159,7 @@ def upload(blob: Blob, delivery: Delivery, more: Mapping[str, str], patience: Pa
         "channel": delivery.channel.value,
         "received_at": delivery.received_at.astimezone(UTC).isoformat(timespec="microseconds"),
         "target": delivery.target,
-        "headers": json.dumps(dict(delivery.headers), separators=(",", ":")),
+        "headers": json.dumps(dict(delivery.headers), ensure_ascii=False, separators=(",", ":")),
         **more,
     }
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())

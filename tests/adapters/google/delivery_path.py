@@ -1,92 +1,80 @@
-"""The path of a delivery over the ports, with the retries that surround it: sender, door, bus, worker, straggler sweep.
+"""The path of a delivery through the real verbs, with the retries that surround it: sender, door, bus, worker, sweep.
 
-It is the skeleton of the pipeline, small enough to be run through every fault: what it must hold is that no
-acknowledged event is lost and that none is applied twice.
+What must hold, whatever fails: no acknowledged event is lost and none is applied twice.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import TransientError
-from shared.domain.facts import Fact, Reading
-from shared.domain.settle import Derivation, settle, touch_of
-from shared.domain.times import Window, to_ms
-from shared.ports.event_bus import EventBus, Leased, Subscription
-from shared.ports.ledger_store import LedgerStore
-from shared.ports.raw_store import RawStore
-from tests.conformance.samples import NOON, after, delivery, fact, sale
+from shared.domain.times import Window
+from shared.pipeline.derive import Deriving, derive
+from shared.pipeline.receive import Call, Receiving, receive
+from shared.ports.event_bus import Leased, Subscription
+from tests.conformance.samples import NOON, after
+from tests.functions.signed import event, payment, signature
 
 POSTS_MAX = 60
 ROUNDS_MAX = 60
+QUIET_ROUNDS = 2
 DAY = Window(NOON, after(days=1))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryPath:
-    """All that a delivery passes through."""
+    """All that a delivery passes through, and a hand on the bus's clock."""
 
-    raw_store: RawStore
-    bus: EventBus
+    receiving: Receiving
+    deriving: Deriving
     subscription: Subscription
-    ledger: LedgerStore
     put_forward: Callable[[int], None]
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    def post(self, event: int) -> Delivery:
+    def post(self, number: int) -> Delivery:
         """Post an event as its sender does: again, as another delivery, until it is answered with success."""
+        body = body_of(number)
+        call = Call("betterez", "/betterez", signature(body, NOON), body)
         for _ in range(POSTS_MAX):
-            came = delivery(next(self._numbers), body=b"%d" % event)
             try:
-                asyncio.run(self.raw_store.create(came))
-                asyncio.run(self.bus.publish(came.announcement))
+                return asyncio.run(receive(call, self.receiving, NOON))
             except TransientError:
                 continue
-            return came
-        raise AssertionError(f"event {event} was never accepted")
+        raise AssertionError(f"event {number} was never accepted")
 
     def work_until_quiet(self) -> None:
         """Derive what is announced, then announce again what was kept and has no outcome, until there is none."""
         for _ in range(ROUNDS_MAX):
             try:
                 self._drain()
-                stragglers = self.ledger.without_verdict(
-                    [name.rpartition("/")[2] for name in self.raw_store.names(DAY)]
-                )
-                if not stragglers:
+                if not self._announce_stragglers():
                     return
-                self.bus.publish_all(
-                    [each.announcement for each in self.raw_store.deliveries(DAY) if each.delivery_id in stragglers]
-                )
             except TransientError:
                 self.put_forward(3600)
         raise AssertionError("something was never derived")
 
-    def derive(self, object_name: str) -> None:
-        """Derive one kept delivery: its body is the number of its event, which states one amount of one sale."""
-        came = self.raw_store.read(object_name)
-        derivations = [derivation_of(came)]
-        self.ledger.transact(
-            touch_of(derivations),
-            lambda snapshot: settle(derivations, snapshot, now_ms=to_ms(NOON), code_version="test"),
-        )
+    def _announce_stragglers(self) -> int:
+        kept = list(self.deriving.raw.deliveries(DAY))
+        stragglers = self.deriving.ledger.without_verdict([each.delivery_id for each in kept])
+        self.receiving.bus.publish_all([each.announcement for each in kept if each.delivery_id in stragglers])
+        return len(stragglers)
 
     def _drain(self) -> None:
-        """Work on what is due until a whole day brings nothing more."""
+        """Work on what is due until time passes and brings nothing more: what was given back comes after its pause."""
         quiet_rounds = 0
-        while quiet_rounds < 2:
+        while quiet_rounds < QUIET_ROUNDS:
             leased = self.subscription.lease(10, NOON)
-            quiet_rounds = 0 if leased else quiet_rounds + 1
             self._handle(leased)
+            quiet_rounds = 0 if leased else quiet_rounds + 1
             if not leased:
                 self.put_forward(3600)
 
     def _handle(self, leased: Sequence[Leased]) -> None:
         for each in leased:
             try:
-                self.derive(each.announcement.object_name)
+                derive([each.announcement.object_name], self.deriving, NOON)
                 self.subscription.acknowledge([each.lease_id])
             except TransientError:
                 self._give_back(each)
@@ -98,14 +86,15 @@ class DeliveryPath:
             return  # it comes again by itself after its deadline
 
 
-def fact_of(came: Delivery) -> Fact:
-    """Read a delivery of this path: event N says of sale N modulo 3 that its total is N."""
-    event = int(came.body)
-    return fact(sale(f"s{event % 3}"), event, total_minor=event, status="paid")
+def body_of(number: int) -> bytes:
+    """Return an event: the number-th state of one of three sales, with a payment of its own."""
+    moment = {"value": f"{NOON - timedelta(minutes=60 - number):%Y-%m-%dT%H:%M:%S}.000Z", "offset": 0}
+    told = event(f"event-{number}", payment(amount=number, referenceNumber=f"R{number}"))
+    transaction = told["data"]["transaction"]
+    transaction |= {"_id": f"65f0c2aa0123456789abcde{number % 3}", "total": number * 100_000, "updatedAt": moment}
+    return json.dumps(told).encode()
 
 
-def derivation_of(came: Delivery) -> Derivation:
-    """Return what settling needs of a delivery of this path."""
-    event = int(came.body)
-    reading = Reading(f"betterez:e{event}", "transaction.completed", 1, f"content-{event}", (fact_of(came),))
-    return Derivation(came.delivery_id, came.object_name, 0, to_ms(came.received_at), reading)
+def number_of(delivery: Delivery) -> int:
+    """Return which event a delivery carries."""
+    return int(json.loads(delivery.body)["id"].removeprefix("event-"))

@@ -4,7 +4,7 @@ SELECT
   month,
   currency,
   business_unit,
-  CONCAT(MIN(entry_id), ' and ', CAST(COUNT(*) - 1 AS STRING), ' more entries of its type do not sum to zero: off by ',
+  CONCAT(MIN(entry_id), ' and ', CAST(COUNT(*) - 1 AS STRING), ' more entries of ', entry_type, ' are off zero by ',
     CAST(SUM(off_by_minor) AS STRING), ' minor units') AS difference
 FROM (
   SELECT entry_type, entry_id, month, currency, business_unit, SUM(amount_minor) AS off_by_minor

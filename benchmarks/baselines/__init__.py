@@ -1,0 +1,1 @@
+"""The least that the machine does for a request: what the receiving door is measured against."""
