@@ -4,20 +4,24 @@ import asyncio
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import sleep
 
 from local.simulator import Secrets, Send
+from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import NotFoundError, RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline import derive, receive, reconcile
+from shared.pipeline.reconciliation.awaited import awaited
 from shared.ports.event_bus import Leased
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
+from shared.runtime.ids import new_delivery_id
 from shared.runtime.settings import Settings
 
 BATCH = 500
@@ -93,6 +97,22 @@ def receive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -
             yield len(batch)
 
 
+def derive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
+    """Derive requests in order, without door, store and bus between; yield how many were taken at a time."""
+    world = wiring.deriving(parts)
+    waiting = iter(sends)
+    while batch := list(islice(waiting, BATCH)):
+        at = now()
+        derive.derive_deliveries([_delivered(send, secrets, at) for send in batch], world, at)
+        yield len(batch)
+
+
+def _delivered(send: Send, secrets: Secrets, at: datetime) -> Delivery:
+    request = send.request(secrets, at)
+    delivery_id, provider = new_delivery_id(at), send.emission.provider
+    return Delivery(delivery_id, provider, Channel.WEBHOOK, at, request.target, request.headers, request.body)
+
+
 async def _receive_one(world: receive.Receiving, send: Send, secrets: Secrets, at: datetime) -> None:
     request = send.request(secrets, at)
     call = receive.Call(send.emission.provider, request.target, request.headers, request.body)
@@ -105,21 +125,37 @@ async def _receive_one(world: receive.Receiving, send: Send, secrets: Secrets, a
 def reconcile_until_closed(parts: EmbeddedParts, window: Window) -> list[ReconciliationRun]:
     """Run every job and derive what it fetched, pass after pass, until nothing is open or a pass brings nothing new.
 
-    After the first pass only what is still open is compared again: a difference is closed by a comparison of its own
-    window that no longer finds it.
+    The season is over, so nothing that others point at is waited for any longer. After the first pass only what is still
+    open is compared again: a difference is closed by a comparison of its own window that no longer finds it.
     """
     with wiring.reconciling(parts) as world:
-        runs = reconcile.run_all(world, window, now())
+        fetch_until_done(parts, world)
+        runs = awaited(world, now(), ask_after=timedelta(0))
+        runs += reconcile.run_all(world, window, now())
         for _ in range(PASSES_MAX):
             derived = drain(parts)
-            open_windows = {difference.window for difference in parts.casebook.open_differences()}
             if not derived and not parts.ledger.outbox_depth():
                 break
-            for each in sorted(open_windows, key=lambda each: each.start):
-                runs += reconcile.reconcile("transactions", world, each, now())
-            for job in ("awaited", "fetches", "exceptions"):
+            for narrowed, span in _still_open(world):
+                runs += reconcile.reconcile("transactions", narrowed, span, now())
+            runs += awaited(world, now(), ask_after=timedelta(0))
+            for job in ("fetches", "exceptions"):
                 runs += reconcile.reconcile(job, world, window, now())
     return runs
+
+
+def _still_open(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconciling, Window]]:
+    """Return, for each provider, kind and window with an open difference, a world that asks for nothing else."""
+    found = {
+        (difference.mismatch.key.provider, difference.mismatch.key.kind, difference.window)
+        for difference in world.casebook.open_differences()
+    }
+    narrowed = []
+    for provider, kind, span in sorted(found, key=lambda each: (each[0], each[1], each[2].start)):
+        asked = world.counterparties[provider]
+        only = reconcile.Counterparty(replace(asked.capabilities, listings=(kind,)), asked.api)
+        narrowed.append((replace(world, counterparties={provider: only}), span))
+    return narrowed
 
 
 def fetch_until_done(parts: EmbeddedParts, world: reconcile.Reconciling) -> None:

@@ -1,9 +1,11 @@
 """The demonstration with a season of a simulated bus company: sent, disturbed, recovered, certified, proved."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -66,14 +68,18 @@ def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
         season = Season.generate(seed=seed, sales=sales)
         plan = Plan(season, accidents(seed))
         story.planned = Counter(plan.counts)
-    with ApiServer(Api(season.company, undelivered=plan.undelivered())) as apis:
-        with opened(home, keys, apis) as parts:
-            _receive_and_derive(story, plan, parts, keys)
+    with (
+        ApiServer(Api(season.company, undelivered=plan.undelivered())) as apis,
+        opened(home, keys, apis) as parts,
+    ):
+        _receive_and_derive(story, plan, parts, keys)
+        with _beside(clean_hash, seed, sales) as clean:
             _reconcile(story, season, parts)
             _rebuild(story, season, parts)
             _trace(story, parts)
             _count(story, parts)
-        _run_clean(story, season, apis, keys)
+            with _timed(story, "wait for the clean run", "waiting for the same season, in order and undisturbed"):
+                story.clean_hash = clean.result()
     return story
 
 
@@ -119,21 +125,26 @@ def _count(story: SeasonStory, parts: EmbeddedParts) -> None:
     story.hash = state_hash(parts.ledger.entities())
 
 
-def _run_clean(story: SeasonStory, season: Season, apis: ApiServer, keys: Secrets) -> None:
-    """Run the same season once more, in order and undisturbed, into a ledger of its own."""
-    plan = Plan(season, Chaos())
+def clean_hash(seed: int, sales: int) -> str:
+    """Run the same season in order and undisturbed, into a ledger of its own, and return its state hash."""
+    season, keys = Season.generate(seed=seed, sales=sales), new_keys()
     with (
-        _timed(story, "clean run", ""),
         TemporaryDirectory(prefix="asiento-clean-") as folder,
+        ApiServer(Api(season.company)) as apis,
         opened(Path(folder), keys, apis) as parts,
     ):
-        with progress("once more in order and undisturbed, to compare the hash", len(plan)) as meter:
-            for count in line.receive_all(parts, plan.sends(), keys):
-                meter.advance(count)
-                line.drain(parts)
+        for _ in line.receive_all(parts, Plan(season, Chaos()).sends(), keys):
+            line.drain(parts)
         with wiring.reconciling(parts) as world:
             line.fetch_until_done(parts, world)
-        story.clean_hash = state_hash(parts.ledger.entities())
+        return state_hash(parts.ledger.entities())
+
+
+@contextmanager
+def _beside(task: Callable[[int, int], str], seed: int, sales: int) -> Iterator["Future[str]"]:
+    """Run a task in a process of its own while the caller goes on."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        yield pool.submit(task, seed, sales)
 
 
 @contextmanager

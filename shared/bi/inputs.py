@@ -3,8 +3,10 @@
 `staging.deliveries` holds raw bodies, names of passengers among them: whoever may read it may read the raw store.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import jiter
@@ -14,7 +16,8 @@ from shared.domain.entities import FIELDS
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
 from shared.domain.outcomes import Verdict
-from shared.domain.times import to_ms
+from shared.domain.reconciliation import Difference, ReconciliationRun
+from shared.domain.times import Window, to_ms
 
 _GOOGLE_TYPES: Mapping[type, str] = {str: "STRING", int: "INT64", bool: "BOOL"}
 
@@ -149,6 +152,39 @@ def entity_row(entity: Entity) -> dict[str, Any]:
         "version_at_ms": entity.version_at_ms,
         **entity.values,
     }
+
+
+def compared_day_rows(
+    runs: Iterable[ReconciliationRun], open_differences: Iterable[Difference]
+) -> Iterator[dict[str, Any]]:
+    """Yield `staging.compared_day`: when each whole day was last compared, and how many differences are open there."""
+    compared: dict[tuple[str, str, date], int] = {}
+    for run in runs:
+        if not run.has_failed and run.kind is not None and run.window is not None:
+            for day in _whole_days(run.window):
+                place = (run.provider, run.kind.value, day)
+                compared[place] = max(compared.get(place, 0), to_ms(run.started_at))
+    open_on: Counter[tuple[str, str, date]] = Counter()
+    for difference in open_differences:
+        key = difference.mismatch.key
+        open_on.update((key.provider, key.kind.value, day) for day in difference.window.days())
+    for provider, kind, day in sorted(compared.keys() | open_on.keys()):
+        place = (provider, kind, day)
+        yield {
+            "provider": provider,
+            "kind": kind,
+            "day": day,
+            "compared_at_ms": compared.get(place, 0),
+            "open_differences": open_on[place],
+        }
+
+
+def _whole_days(window: Window) -> Iterator[date]:
+    """Yield the days that a window holds from their first moment to their last."""
+    for day in window.days():
+        whole = Window.of_days(day, day)
+        if window.start <= whole.start and whole.end <= window.end:
+            yield day
 
 
 def _json_text(body: bytes) -> str | None:

@@ -2,7 +2,7 @@
 
     <layer>/<model>/model.sql     one GoogleSQL query: import CTEs, named steps, a last select
     <layer>/<model>/model.yaml    description, grain ("One row per ..."), owner, columns with type, unit and description;
-                                  `kind: view` where it has no rows of its own
+                                  `kind: view` where it has no rows of its own: what people read
     <layer>/<model>/checks.sql    named queries; each row that one returns is something wrong; a model may have none
     <layer>/<model>/traces.sql    of a view of viz: a named query per figure, the way back from it
 

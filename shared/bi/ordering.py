@@ -47,7 +47,7 @@ def references(sql: str) -> frozenset[str]:
 
 def refuse_mixed_builds(model: Model, models: Mapping[str, Model]) -> None:
     """Raise TerminalError where a model or one of its checks reads a built table without `build_id = @build_id`."""
-    statements: list[Model | Check] = [*model.checks] if model.layer == "viz" else [model, *model.checks]
+    statements: list[Model | Check] = [*model.checks] if model.is_view else [model, *model.checks]
     for statement in statements:
         for table in _tables(statement.sql):
             read = models.get(f"{table.db}.{table.name}")

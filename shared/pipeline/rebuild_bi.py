@@ -20,9 +20,10 @@ import structlog
 
 from shared.bi import inputs
 from shared.bi.certification import Difference, Figure, Grain, Judgement, catalog, checks_in_order, judge
+from shared.bi.publication import CANDIDATES, FIGURES, PUBLISH, begun_sql, contents_sql, prune_sql
+from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
-from shared.domain.reconciliation import RunStatus
 from shared.domain.state_hash import state_hash
 from shared.domain.times import Window, business_day, day_start, to_ms
 from shared.ports.casebook import Casebook
@@ -35,23 +36,8 @@ log = structlog.get_logger("rebuild_bi")
 EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 """Every delivery that there can be."""
 
-_RUNS_MAX = 10_000
-
-PUBLISH = """
-MERGE certificates.published AS shown
-USING (
-  SELECT month, currency, business_unit, build_id
-  FROM certificates.certificate
-  WHERE build_id = @build_id AND passed
-) AS certified
-ON shown.month = certified.month
-  AND shown.currency = certified.currency
-  AND shown.business_unit = certified.business_unit
-WHEN MATCHED THEN UPDATE SET build_id = certified.build_id
-WHEN NOT MATCHED THEN INSERT (month, currency, business_unit, build_id)
-  VALUES (certified.month, certified.currency, certified.business_unit, certified.build_id)
-"""
-"""Publishes all certified months of a build at once: viz shows the old figures or the new ones, nothing in between."""
+RUNS_MAX = 10_000
+"""How many of the latest reconciliation runs are asked which days they compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +96,20 @@ class _Build:
         as_of_ms = to_ms(day_start(business_day(self.as_of)))
         return {"build_id": self.build_id, "open_month": self.open_month, "as_of_ms": as_of_ms}
 
+    def job(self, step: str, table: str) -> str:
+        """Return the name of a job: the same one when the same build is tried again."""
+        return f"{self.build_id}-{step}-{table.replace('.', '-')}"
+
     def load(self, table: inputs.Input, rows: Iterable[Mapping[str, Any]], *, replace: bool = True) -> None:
         """Write rows to a file and load it as a table."""
-        path = self.folder / f"{table.name}.ndjson"
+        path = self.folder.joinpath(f"{table.name}.ndjson")
         with path.open("w", encoding="utf-8") as file:
             file.writelines(_line(row) for row in rows)
         self.load_file(table, path, replace=replace)
 
     def load_file(self, table: inputs.Input, path: Path, *, replace: bool) -> None:
         """Load a written file as a table."""
-        job_id = f"{self.build_id}-load-{table.name.replace('.', '-')}"
+        job_id = self.job("load", table.name)
         self.world.warehouse.load(table.name, table.columns, path, job_id=job_id, replace=replace)
         path.unlink()
 
@@ -130,8 +120,8 @@ def rebuild(
     """Rebuild the BI layer and publish the closed months that pass every check.
 
     `build_id` is time-ordered and new; months are closed that are over in Buenos Aires at `as_of`. `stopwatch` counts
-    nanoseconds and decides nothing. Raises TransientError or TerminalError where the build itself fails: then nothing
-    that is published has changed.
+    nanoseconds and decides nothing. Raises TransientError or TerminalError where the build itself fails, and for an id
+    that was used before: then nothing that is published has changed.
     """
     durations_ms: dict[str, int] = {}
     with TemporaryDirectory(prefix="asiento-") as folder:
@@ -171,7 +161,7 @@ def load_deliveries(build: _Build) -> None:
 
 def load_ledger(build: _Build) -> None:
     """Load the folded entities, one table a kind, in one pass that also takes the state hash."""
-    paths = {kind: build.folder / f"{kind.value}.ndjson" for kind in EntityKind}
+    paths = {kind: build.folder.joinpath(f"{kind.value}.ndjson") for kind in EntityKind}
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("w", encoding="utf-8")) for kind, path in paths.items()}
 
@@ -193,7 +183,10 @@ def load_outcomes(build: _Build) -> None:
 
 def load_comparisons(build: _Build) -> None:
     """Load which days were compared with the providers' listings, and which differences are open there."""
-    build.load(inputs.COMPARED_DAYS, _compared_days(build.world.casebook))
+    casebook = build.world.casebook
+    build.load(
+        inputs.COMPARED_DAYS, inputs.compared_day_rows(casebook.runs(limit=RUNS_MAX), casebook.open_differences())
+    )
 
 
 def write_models(build: _Build) -> None:
@@ -201,15 +194,14 @@ def write_models(build: _Build) -> None:
     warehouse = build.world.warehouse
     for table in (inputs.CERTIFICATE, inputs.PUBLISHED):
         warehouse.ensure_table(table.name, table.columns)
+    _refuse_used_id(build, warehouse)
     for model in catalog():
         if model.is_view:
             # What people read changes with publication only; here it is merely made where there is none yet.
-            warehouse.make_view(model.name, model.sql, replace=model.layer != "viz")
+            warehouse.make_view(model.name, model.sql, replace=False)
         else:
             warehouse.ensure_table(model.name, model.stored_columns)
-            warehouse.execute(
-                model.insert_sql, build.parameters, job_id=f"{build.build_id}-write-{model.name.replace('.', '-')}"
-            )
+            warehouse.execute(model.insert_sql, build.parameters, job_id=build.job("write", model.name))
 
 
 def run_checks(build: _Build) -> None:
@@ -233,10 +225,10 @@ def run_checks(build: _Build) -> None:
 def judge_months(build: _Build) -> None:
     """Judge every closed month, currency and business unit by the differences."""
     warehouse, parameters = build.world.warehouse, build.parameters
-    candidates = [_grain(row) for row in warehouse.query(_CANDIDATES, parameters)]
+    candidates = [_grain(row) for row in warehouse.query(CANDIDATES, parameters)]
     figures = [
         (_grain(row), Figure(str(row["figure"]), *(_count(row[part]) for part in Figure._fields[1:])))
-        for row in warehouse.query(_FIGURES, parameters)
+        for row in warehouse.query(FIGURES, parameters)
     ]
     build.judgements = judge(candidates, figures, build.differences, build.open_month)
 
@@ -250,21 +242,16 @@ def publish(build: _Build) -> None:
     """Let viz show this build for the months that passed, all at once. What did not pass stays as it was."""
     if any(judgement.passed for judgement in build.judgements):
         for model in catalog():
-            if model.layer == "viz":
+            if model.is_view:
                 build.world.warehouse.make_view(model.name, model.sql, replace=True)
-        build.world.warehouse.execute(PUBLISH, build.parameters, job_id=f"{build.build_id}-publish")
+        build.world.warehouse.execute(PUBLISH, build.parameters, job_id=build.job("publish", "certificates.published"))
 
 
 def prune(build: _Build) -> None:
     """Forget the rows of builds that nothing shows; this one stays, so that what it refused can be looked into."""
     for model in catalog():
         if not model.is_view:
-            build.world.warehouse.execute(
-                f"DELETE FROM {model.name} WHERE build_id != @build_id"  # noqa: S608  the name of a model of ours
-                " AND build_id NOT IN (SELECT build_id FROM certificates.published)",
-                build.parameters,
-                job_id=f"{build.build_id}-prune-{model.name.replace('.', '-')}",
-            )
+            build.world.warehouse.execute(prune_sql(model), build.parameters, job_id=build.job("prune", model.name))
 
 
 STEPS: tuple[Callable[[_Build], None], ...] = (
@@ -286,55 +273,19 @@ def build_hash(warehouse: Warehouse, build_id: str) -> str:
     digest = sha256()
     for model in catalog():
         if model.layer in ("mart", "viz"):
-            columns = ", ".join(column.name for column in model.columns)
-            where = "" if model.is_view else " WHERE build_id = @build_id"
-            digest.update(f"{model.name} {columns}\n".encode())
-            for row in warehouse.query(
-                f"SELECT {columns} FROM {model.name}{where} ORDER BY {columns}",  # noqa: S608  names of our own models
-                {"build_id": build_id},
-            ):
+            sql = contents_sql(model)
+            digest.update(f"{sql}\n".encode())
+            for row in warehouse.query(sql, {"build_id": build_id}):
                 digest.update(_line(row).encode())
     return digest.hexdigest()
 
 
-_CANDIDATES = "SELECT month, currency, business_unit FROM control.candidate WHERE build_id = @build_id"
-_FIGURES = """
-SELECT month, currency, business_unit, figure, ledger_count, ledger_minor, control_count, control_minor
-FROM control.comparison
-WHERE build_id = @build_id
-"""
-
-
-def _compared_days(casebook: Casebook) -> Iterator[Mapping[str, Any]]:
-    latest: dict[tuple[str, str, date], int] = {}
-    for run in casebook.runs(limit=_RUNS_MAX):
-        if run.status is RunStatus.SUCCEEDED and run.kind is not None and run.window is not None:
-            for day in _whole_days(run.window):
-                key = (run.provider, run.kind.value, day)
-                latest[key] = max(latest.get(key, 0), to_ms(run.started_at))
-    open_on: dict[tuple[str, str, date], int] = {}
-    for difference in casebook.open_differences():
-        for day in difference.window.days():
-            key = (difference.mismatch.key.provider, difference.mismatch.key.kind.value, day)
-            open_on[key] = open_on.get(key, 0) + 1
-    for provider, kind, day in sorted(latest.keys() | open_on.keys()):
-        key = (provider, kind, day)
-        yield {
-            "provider": provider,
-            "kind": kind,
-            "day": day,
-            "compared_at_ms": latest.get(key, 0),
-            "open_differences": open_on.get(key, 0),
-        }
-
-
-def _whole_days(window: Window) -> list[date]:
-    """Return the days that a window holds from their first moment to their last."""
-    return [day for day in window.days() if _holds(window, Window.of_days(day, day))]
-
-
-def _holds(window: Window, day: Window) -> bool:
-    return window.start <= day.start and day.end <= window.end
+def _refuse_used_id(build: _Build, warehouse: Warehouse) -> None:
+    """Refuse an id under which rows were written before: they would count twice."""
+    first = catalog()[0]
+    warehouse.ensure_table(first.name, first.stored_columns)
+    if any(True for _ in warehouse.query(begun_sql(first), build.parameters)):
+        raise TerminalError(f"build {build.build_id} was begun before; every build needs an id of its own")
 
 
 def _certificate(build: _Build, judgement: Judgement) -> Mapping[str, Any]:
@@ -382,5 +333,8 @@ def _count(cell: object) -> int:
     return cell
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=date.isoformat).encode
+
+
 def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=date.isoformat) + "\n"
+    return _encode(row) + "\n"

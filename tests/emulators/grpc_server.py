@@ -75,7 +75,7 @@ class GrpcEmulator:
         if fault not in (None, Fault.ANSWER_LOST):
             context.abort(fault.code, f"{fault.name} by plan")
         try:
-            answer = method.handle(request)
+            answer = list(method.handle(request)) if method.streams else method.handle(request)
         except RpcRefused as refused:
             context.abort(refused.code, str(refused))
         if fault is Fault.ANSWER_LOST and not method.streams:
@@ -85,8 +85,7 @@ class GrpcEmulator:
     def _answered_many(self, name: str, method: Method, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         """Stream an answer; where it is to be lost, it breaks off half-way."""
         answer, fault = self._answered(name, method, request, context)
-        messages = list(answer)
         if fault is Fault.ANSWER_LOST:
-            yield from messages[: len(messages) // 2]
+            yield from answer[: len(answer) // 2]
             context.abort(fault.code, "the answer breaks off by plan")
-        yield from messages
+        yield from answer

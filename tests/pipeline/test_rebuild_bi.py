@@ -511,6 +511,16 @@ def test_publishes_nothing_before_its_last_steps(
     assert world.shown() == shown
 
 
+def test_builds_no_build_twice(season: SmallSeason, world: SmallWorld) -> None:
+    """Asiento refuses an id under which rows were written before: they would be counted twice."""
+    world.keep_and_derive(season.deliveries)
+    world.rebuild("build-1")
+    shown = world.shown()
+    with pytest.raises(TerminalError, match="build build-1 was begun before; every build needs an id of its own"):
+        world.rebuild("build-1")
+    assert world.shown() == shown
+
+
 def test_judges_what_is_published_and_has_gone(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento shows a published month empty, not stale, once both paths agree that nothing is left of it."""
     alone = ticket("T7", "S7", "unit-c", 900_000, "2026-02-11 10:00", "2026-02-12 08:00")

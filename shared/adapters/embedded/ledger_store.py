@@ -2,12 +2,13 @@
 
 # ruff: noqa: S608  queries are composed of this module's constants; every value is bound
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Version
@@ -230,7 +231,7 @@ def _entity_row(entity: Entity) -> tuple[Any, ...]:
 
 
 def _entity(row: Any) -> Entity:
-    return from_document(EntityKey.parse(row[0]), json.loads(row[1]))
+    return from_document(EntityKey.parse(row[0]), orjson.loads(row[1]))
 
 
 def _fact_row(stored: StoredFact) -> tuple[Any, ...]:
@@ -249,7 +250,7 @@ def _fact_row(stored: StoredFact) -> tuple[Any, ...]:
 
 def _fact(row: Any) -> StoredFact:
     key, event_key, digest, at_ms, step, rank, delivery_id, stated = row
-    fact = Fact(EntityKey.parse(key), Version(at_ms, step), json.loads(stated))
+    fact = Fact(EntityKey.parse(key), Version(at_ms, step), orjson.loads(stated))
     return StoredFact(fact, Stamp(at_ms, step, rank, event_key, digest), delivery_id)
 
 
@@ -258,7 +259,7 @@ def _mark_row(mark: EventMark) -> tuple[str, str, str]:
 
 
 def _mark(row: Any) -> EventMark:
-    return EventMark(row[0], json.loads(row[1]), tuple(EntityKey.parse(key) for key in json.loads(row[2])))
+    return EventMark(row[0], orjson.loads(row[1]), tuple(EntityKey.parse(key) for key in orjson.loads(row[2])))
 
 
 def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
@@ -276,6 +277,6 @@ def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
 def _verdict(row: Any) -> Verdict:
     delivery_id, object_name, event_key, event_type, attempts = row
     parsed = tuple(
-        Attempt(at_ms, Outcome(outcome), reason, code) for at_ms, outcome, reason, code in json.loads(attempts)
+        Attempt(at_ms, Outcome(outcome), reason, code) for at_ms, outcome, reason, code in orjson.loads(attempts)
     )
     return Verdict(delivery_id, object_name, event_key, event_type, parsed)

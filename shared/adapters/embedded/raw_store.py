@@ -1,11 +1,12 @@
 """The raw store in one SQLite file: append-only by trigger, create-only by key, one flush for all that wait."""
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from shared.adapters.embedded.group_writer import GroupWriter
 from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
@@ -190,5 +191,11 @@ def _delivery(row: Any) -> Delivery:
     name, received_at, target, headers, body = row[:5]
     *_, provider, channel, delivery_id = name.split("/")
     return Delivery(
-        delivery_id, provider, Channel(channel), datetime.fromisoformat(received_at), target, json.loads(headers), body
+        delivery_id,
+        provider,
+        Channel(channel),
+        datetime.fromisoformat(received_at),
+        target,
+        orjson.loads(headers),
+        body,
     )

@@ -1,6 +1,6 @@
 """The ledger on Firestore: one transaction for what one `transact` touches, all reads first, retried on contention.
 
-A transaction's size is bounded by Firestore's request limit of 10 MiB, about three thousand facts; what is larger is
+A transaction's size is bounded by Firestore's request limit of 10 MiB, about five thousand facts with their entities; what is larger is
 refused with a TerminalError before anything is sent, and the caller settles fewer deliveries together.
 """
 

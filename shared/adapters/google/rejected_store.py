@@ -7,23 +7,25 @@ may be over its bound by what came in since. The bucket's lifecycle rule ends wh
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from time import monotonic
+from uuid import uuid4
 
 from google.api_core.exceptions import PreconditionFailed
 from google.cloud.storage import Blob, Client
 
 from shared.adapters.google.calls import Patience, google_errors
-from shared.adapters.google.raw_store import delivery_of, download, retry_of, upload
+from shared.adapters.google.raw_store import delivery_of, retry_of, upload
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFoundError, TransientError
 
 _DELIVERIES = "deliveries/"
-_COUNTS = "counts.json"
+_COUNTS = "counts"
 _DROPPED = "dropped"
 _REASON = "reason"
+_MARK = "mark"
 _ROLE = "roles/storage.objectUser on the rejected bucket"
 _COUNT_TRIES_MAX = 10
 
@@ -49,6 +51,7 @@ class GoogleRejectedStore:
         self._sweep_every_s = sweep_every_s
         self._swept_at_s = monotonic()
         self._tally: Counter[str] = Counter()
+        self._in_doubt: tuple[str, Counter[str]] | None = None
         self._lock = Lock()
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="rejected-sweep")
         self._sweeping: Future[None] | None = None
@@ -140,34 +143,50 @@ class GoogleRejectedStore:
         return True
 
     def _write_counts(self) -> None:
-        """Add the tally to the counts object; other instances add theirs, so it is written only as it was read."""
+        """Add the tally to the counts object; other instances add theirs, so it is written only as it was read.
+
+        Every write carries a mark of its own: found again, it tells that a write whose answer was lost is there.
+        """
         for _ in range(_COUNT_TRIES_MAX):
-            counts, generation = self._read_counts()
+            counts, generation, mark = self._read_counts()
+            self._settle_tally(mark)
             with self._lock:
                 adding = Counter(self._tally)
             if not adding:
                 return
+            self._in_doubt = (uuid4().hex, adding)
             try:
-                with google_errors(f"writing gs://{self._bucket.name}/{_COUNTS}", _ROLE):
-                    self._bucket.blob(_COUNTS).upload_from_string(
-                        json.dumps(dict(counts + adding), sort_keys=True),
-                        content_type="application/json",
-                        if_generation_match=generation,
-                        retry=retry_of(self._patience),
-                        timeout=self._patience.try_s_max,
-                    )
+                self._replace_counts(counts + adding, generation, self._in_doubt[0])
             except PreconditionFailed:
                 continue
-            with self._lock:
-                self._tally.subtract(adding)
-                self._tally = +self._tally
+            self._settle_tally(self._in_doubt[0])
             return
 
-    def _read_counts(self) -> tuple[Counter[str], int]:
-        """Return the counts and the generation that holds them; none yet is generation 0."""
+    def _settle_tally(self, mark: str) -> None:
+        """Take off the tally what a write of ours has added, if the counts object carries its mark."""
+        if self._in_doubt is None or self._in_doubt[0] != mark:
+            return
+        with self._lock:
+            self._tally.subtract(self._in_doubt[1])
+            self._tally = +self._tally
+        self._in_doubt = None
+
+    def _replace_counts(self, counts: Counter[str], generation: int, mark: str) -> None:
+        blob = self._bucket.blob(_COUNTS)
+        blob.metadata = {_COUNTS: json.dumps(dict(counts), sort_keys=True), _MARK: mark}
+        with google_errors(f"writing gs://{self._bucket.name}/{_COUNTS}", _ROLE):
+            blob.upload_from_string(
+                b"", if_generation_match=generation, retry=retry_of(self._patience), timeout=self._patience.try_s_max
+            )
+
+    def _read_counts(self) -> tuple[Counter[str], int, str]:
+        """Return the counts, the generation that holds them and the mark of its writer; none yet is generation 0.
+
+        They are the object's metadata, so that one request reads all three as of one moment.
+        """
         with google_errors(f"reading gs://{self._bucket.name}/{_COUNTS}", _ROLE):
             blob = self._bucket.get_blob(_COUNTS, retry=retry_of(self._patience), timeout=self._patience.try_s_max)
-            if blob is None:
-                return Counter(), 0
-            told = retry_of(self._patience)(download)(blob, self._patience.try_s_max)
-        return Counter(json.loads(told)), int(blob.generation)
+        if blob is None:
+            return Counter(), 0, ""
+        metadata: Mapping[str, str] = blob.metadata or {}
+        return Counter(json.loads(metadata.get(_COUNTS, "{}"))), int(blob.generation), metadata.get(_MARK, "")

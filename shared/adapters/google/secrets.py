@@ -19,7 +19,7 @@ from shared.domain.errors import SettingsError
 
 LIVE_VERSIONS_MAX = 2
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_ROLE = "roles/secretmanager.secretAccessor and roles/secretmanager.viewer on the secret"
+_ROLE = "the custom role secret_reader (list and access versions) on the secret"
 
 
 def open_client() -> SecretManagerServiceClient:

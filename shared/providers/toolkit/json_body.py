@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import jiter
+import orjson
 
 from shared.domain.errors import Quarantine, UnreadableError
 
@@ -41,7 +42,11 @@ def content_digest(content: Mapping[str, Any]) -> str:
 
     The caller leaves out what differs from one attempt to the next. `1.0` and `1.00` are different contents.
     """
-    return sha256(_CANONICAL.encode(content).encode("ascii")).hexdigest()
+    try:
+        canonical = orjson.dumps(content, default=_number, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, which only the slower encoder writes
+        canonical = _ANY_INTEGER.encode(content).encode("ascii")
+    return sha256(canonical).hexdigest()
 
 
 def _number(value: object) -> dict[str, str]:
@@ -52,7 +57,7 @@ def _number(value: object) -> dict[str, str]:
     return {"number": str(value)}
 
 
-_CANONICAL = json.JSONEncoder(
+_ANY_INTEGER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False, allow_nan=False, default=_number
 )
 

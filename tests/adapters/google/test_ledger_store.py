@@ -6,10 +6,10 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from shared.adapters.google.documents import Documents
 from shared.adapters.google.ledger_store import GoogleLedgerStore
 from shared.domain.errors import TerminalError, TransientError
-from shared.domain.facts import Want
+from shared.domain.facts import EntityKey, EntityKind, Want
 from shared.domain.outcomes import Outcome
 from shared.domain.settle import Derivation, Effects, Snapshot, settle, touch_of
-from tests.conformance.samples import after, apply, delivery, derived, fact, sale, ticket
+from tests.conformance.samples import after, apply, delivery, derived, fact, sale
 from tests.emulators.faults import Fault
 from tests.emulators.firestore import FirestoreEmulator
 from tests.emulators.fixtures import HURRIED, fresh_name
@@ -22,9 +22,11 @@ def paid(number: int, name: str = "s1") -> Derivation:
 
 def test_a_delivery_costs_one_read_and_one_commit(ledger: GoogleLedgerStore, firestore: FirestoreEmulator) -> None:
     """Asiento settles a delivery with two calls: reads of verdict, mark and entities, and one commit."""
-    apply(ledger, derived(1, "e1", fact(ticket("t1"), status="open", sale=str(sale("s1")))))
+    payment = EntityKey(EntityKind.PAYMENT, "betterez", "s1:R1")
+    stated = (fact(sale("s1"), status="paid"), fact(payment, status="success", sale=str(sale("s1"))))
+    apply(ledger, derived(1, "e1", *stated))
     assert firestore.faults.calls == {"BatchGetDocuments": 1, "Commit": 1}
-    assert firestore.billed == {"document_reads": 4, "document_writes": 5}
+    assert firestore.billed == {"document_reads": 4, "document_writes": 6}
 
 
 def test_a_delivery_that_comes_again_costs_no_write(ledger: GoogleLedgerStore, firestore: FirestoreEmulator) -> None:

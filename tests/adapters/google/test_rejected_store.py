@@ -38,6 +38,21 @@ def test_what_instances_count_adds_up(instances: Callable[[], GoogleRejectedStor
     assert instances().counts() == {"no_secret": 1, "signature_wrong": 2}
 
 
+@pytest.mark.parametrize("times", [1, 60], ids=["one_answer", "an_outage"])
+def test_counts_whose_answer_was_lost_are_added_once(
+    instances: Callable[[], GoogleRejectedStore], storage: StorageEmulator, times: int
+) -> None:
+    """Asiento adds a count once, also where the answer to the write was lost and it is tried again, now or later."""
+    store = instances()
+    store.keep(delivery(1), "signature_wrong")
+    storage.faults.plan("objects.insert", Fault.ANSWER_LOST, times=times)
+    store.counts()
+    assert storage.faults.struck["objects.insert"] >= 1
+    storage.faults.clear()
+    assert store.counts() == {"signature_wrong": 1}
+    assert instances().counts() == {"signature_wrong": 1}
+
+
 def test_what_cannot_be_kept_is_counted(instances: Callable[[], GoogleRejectedStore], storage: StorageEmulator) -> None:
     """Asiento counts a rejection as dropped while the service is down, and the door does not fail over it."""
     store = instances()

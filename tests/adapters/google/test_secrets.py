@@ -65,7 +65,7 @@ def test_an_outage_is_transient_and_a_missing_role_is_named(
     """Asiento tells an outage from a missing permission, with no value of a secret in either message."""
     secrets = GoogleSecrets(secret_manager_client, project, HURRIED)
     secret_manager.faults.plan("AccessSecretVersion", Fault.PERMISSION_DENIED)
-    with pytest.raises(TerminalError, match=r"roles/secretmanager\.secretAccessor"):
+    with pytest.raises(TerminalError, match="grant the custom role secret_reader"):
         secrets.versions("betterez-webhook")
     secret_manager.faults.by_chance = lambda _: Fault.UNAVAILABLE
     with pytest.raises(TransientError) as raised:

@@ -1,5 +1,10 @@
-WITH deliveries AS (
-  SELECT * FROM staging.deliveries WHERE provider = 'betterez' AND body IS NOT NULL
+WITH set_aside AS (
+  SELECT delivery_id FROM control.set_aside WHERE build_id = @build_id
+),
+deliveries AS (
+  SELECT *
+  FROM staging.deliveries
+  WHERE provider = 'betterez' AND body IS NOT NULL AND delivery_id NOT IN (SELECT delivery_id FROM set_aside)
 ),
 told AS (
   SELECT
@@ -22,28 +27,35 @@ asked AS (
     body AS data
   FROM deliveries
   WHERE channel = 'fetch'
+),
+events AS (
+  SELECT
+    delivery_id,
+    channel_rank,
+    statement_id,
+    stated_at_ms,
+    CASE
+      WHEN event IN ('transaction.completed', 'transaction.updated', 'transaction.reversed') THEN 'transaction'
+      WHEN event IN (
+        'ticket.created', 'ticket.updated', 'ticket.moved', 'ticket.delivered', 'ticket.scan.created',
+        'ticket.redemptions.updated'
+      ) THEN 'ticket'
+      WHEN event = 'refund.created' THEN 'refund'
+    END AS about,
+    data
+  FROM told
+  UNION ALL
+  SELECT
+    delivery_id,
+    channel_rank,
+    statement_id,
+    stated_at_ms,
+    CASE collection
+      WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' WHEN 'manifests' THEN 'manifest'
+    END,
+    data
+  FROM asked
 )
-SELECT
-  delivery_id,
-  channel_rank,
-  statement_id,
-  stated_at_ms,
-  CASE
-    WHEN event IN ('transaction.completed', 'transaction.updated', 'transaction.reversed') THEN 'transaction'
-    WHEN event IN (
-      'ticket.created', 'ticket.updated', 'ticket.moved', 'ticket.delivered', 'ticket.scan.created',
-      'ticket.redemptions.updated'
-    ) THEN 'ticket'
-    WHEN event = 'refund.created' THEN 'refund'
-  END AS about,
-  data
-FROM told
-UNION ALL
-SELECT
-  delivery_id,
-  channel_rank,
-  statement_id,
-  stated_at_ms,
-  CASE collection WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' WHEN 'manifests' THEN 'manifest' END,
-  data
-FROM asked
+SELECT delivery_id, channel_rank, statement_id, stated_at_ms, about, data
+FROM events
+WHERE about IS NOT NULL

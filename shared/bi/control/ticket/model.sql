@@ -1,8 +1,5 @@
-WITH set_aside AS (
-  SELECT delivery_id FROM control.set_aside WHERE build_id = @build_id
-),
-events AS (
-  SELECT * FROM control.betterez_event WHERE delivery_id NOT IN (SELECT delivery_id FROM set_aside)
+WITH events AS (
+  SELECT * FROM control.betterez_event WHERE build_id = @build_id
 ),
 transactions AS (
   SELECT
