@@ -278,6 +278,18 @@ def test_refuses_a_month_whose_delivery_is_gone(season: SmallSeason, world: Smal
     )
 
 
+def test_refuses_the_month_of_a_sale_that_never_came(season: SmallSeason, world: SmallWorld) -> None:
+    """Asiento refuses a month in which a ticket's sale is not known: its payment is missing from both paths alike."""
+    never_sent = next(delivery for delivery in season.deliveries if b"event-s2" in delivery.body)
+    world.keep_and_derive([delivery for delivery in season.deliveries if delivery is not never_sent])
+    result = world.rebuild("build-1")
+    assert grains(result.refused) == [JAN_A]
+    told = differences(result)
+    lost = EntityKey(EntityKind.SALE, "betterez", hex_id("S2"))
+    assert any(each.startswith("mart.fact_ticket.sale_has_come") and f"belongs to {lost}" in each for each in told)
+    assert any(each.startswith("mart.fact_refund.sale_has_come") and f"is of {lost}" in each for each in told)
+
+
 def test_refuses_the_months_of_a_delivery_without_outcome(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento refuses the months that a kept delivery names while nothing has become of it."""
     straggler = next(delivery for delivery in season.deliveries if b"event-t6-missed" in delivery.body)
@@ -360,7 +372,7 @@ UNHEARD_OF = Grain("2026-02", "XQZ", A)
 
 def unclassified(season: SmallSeason) -> Delivery:
     """Have the platform tell of a sale in a currency that nobody knows."""
-    items = [ticket("T9", "S9", A, 100_000, "2026-02-11 10:00", "2026-02-12 08:00", currency="XQZ")]
+    items = [ticket("T9", "S4", A, 100_000, "2026-02-11 10:00", "2026-02-12 08:00", currency="XQZ")]
     told = transaction(
         "S9", A, "sale", "2026-02-11 10:00", 100_000, [payment("1000", "2026-02-11 10:00")], tickets=items
     )
@@ -432,7 +444,7 @@ def test_refuses_a_month_with_an_open_difference(season: SmallSeason, world: Sma
 
 def test_leaves_events_of_test_mode_alone(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento certifies a month in spite of an event of test mode: it is known to be no business of the company."""
-    told = ticket("T8", "S8", A, 900_000, "2026-01-11 10:00", "2026-01-12 08:00")
+    told = ticket("T8", "S4", A, 900_000, "2026-01-11 10:00", "2026-01-12 08:00")
     season.platform("t8", "ticket.created", "2026-01-11 10:00", told, livemode=False)
     world.keep_and_derive(season.deliveries)
     assert grains(world.rebuild("build-1").certified) == ALL
@@ -481,7 +493,7 @@ def test_changes_nothing_that_is_published_when_a_build_fails(
     shown, digest = world.shown(), build_hash(world.warehouse, "build-1")
     models = altered(broken, lambda model: replace(model, sql=model.sql.replace("SELECT", "SELECT no_such_column,", 1)))
     monkeypatch.setattr(rebuild_bi, "catalog", lambda: models)
-    later = ticket("T7", "S7", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
+    later = ticket("T7", "S4", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", later)])
     with pytest.raises(TerminalError, match=broken.replace(".", "-")):
         world.rebuild("build-2")
@@ -499,7 +511,7 @@ def test_publishes_nothing_before_its_last_steps(
     world.keep_and_derive(season.deliveries)
     world.rebuild("build-1")
     shown = world.shown()
-    later = ticket("T7", "S7", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
+    later = ticket("T7", "S4", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", later)])
 
     def stop(_build: object) -> None:
@@ -575,7 +587,7 @@ def test_reads_major_units_exactly(
 )
 def test_reads_scaled_units_exactly(total: int, reads: int | None, season: SmallSeason, world: SmallWorld) -> None:
     """Asiento's control path refuses an amount that falls between two minor units, and names the ticket."""
-    told = {**ticket("T7", "S7", A, 0, "2026-02-11 10:00", "2026-02-12 08:00"), "total": total}
+    told = {**ticket("T7", "S4", A, 0, "2026-02-11 10:00", "2026-02-12 08:00"), "total": total}
     world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", told)])
     result = world.rebuild("build-1")
     fares = [row["fare_minor"] for row in world.warehouse.query("SELECT fare_minor FROM control.ticket", {})]
@@ -587,7 +599,7 @@ def test_reads_scaled_units_exactly(total: int, reads: int | None, season: Small
 
 def test_lets_the_later_life_win_within_one_instant(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento's two paths agree that of a sold and a given back ticket of one instant the latter stands, in any order."""
-    told = ticket("T7", "S7", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
+    told = ticket("T7", "S4", A, 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     season.platform("t7-gone", "ticket.updated", "2026-02-11 10:00", {**told, "status": "cancelled"})
     season.platform("t7", "ticket.created", "2026-02-11 10:00", told)
     world.keep_and_derive(season.deliveries)

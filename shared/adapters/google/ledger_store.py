@@ -1,7 +1,7 @@
 """The ledger on Firestore: one transaction for what one `transact` touches, all reads first, retried on contention.
 
-A transaction's size is bounded by Firestore's request limit of 10 MiB, about five thousand facts with their entities; what is larger is
-refused with a TerminalError before anything is sent, and the caller settles fewer deliveries together.
+A transaction is bounded by Firestore's request limit of 10 MiB, about five thousand facts with their entities; what is
+larger is refused with a TerminalError before anything is sent, and the caller settles fewer deliveries together.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

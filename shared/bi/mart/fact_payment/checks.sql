@@ -28,3 +28,14 @@ SELECT
   CONCAT(payment, ' names no business unit') AS difference
 FROM mart.fact_payment
 WHERE build_id = @build_id AND is_platform AND is_captured AND business_unit = 'unassigned';
+
+-- check: sale_has_come
+-- The sale that a payment is for is in the ledger.
+SELECT
+  payment.paid_month AS month,
+  payment.currency,
+  NULLIF(payment.business_unit, 'unassigned') AS business_unit,
+  CONCAT(payment.payment, ' is for ', payment.sale, ', which has not come: reconcile') AS difference
+FROM mart.fact_payment AS payment
+LEFT JOIN mart.fact_sale AS sale ON sale.sale = payment.sale AND sale.build_id = @build_id
+WHERE payment.build_id = @build_id AND payment.is_captured AND payment.sale IS NOT NULL AND sale.sale IS NULL;

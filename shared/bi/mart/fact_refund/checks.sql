@@ -35,3 +35,15 @@ SELECT
 FROM mart.fact_refund AS refund
 INNER JOIN staging.refund AS entity ON entity.key = refund.refund
 WHERE refund.build_id = @build_id AND entity.has_conflict;
+
+-- check: sale_has_come
+-- The sale that a refund undoes and the transaction that holds it are in the ledger.
+SELECT
+  refund.refunded_month AS month,
+  refund.currency,
+  refund.business_unit,
+  CONCAT(refund.refund, ' is of ', named, ', which has not come: reconcile') AS difference
+FROM mart.fact_refund AS refund
+CROSS JOIN UNNEST([refund.sale, refund.original_sale]) AS named
+LEFT JOIN mart.fact_sale AS sale ON sale.sale = named AND sale.build_id = @build_id
+WHERE refund.build_id = @build_id AND named IS NOT NULL AND sale.sale IS NULL;

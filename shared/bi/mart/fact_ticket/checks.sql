@@ -21,3 +21,14 @@ FROM mart.fact_ticket AS ticket
 INNER JOIN staging.ticket AS entity ON entity.key = ticket.ticket
 CROSS JOIN UNNEST([ticket.issued_month, ticket.departure_month]) AS month
 WHERE ticket.build_id = @build_id AND entity.has_conflict;
+
+-- check: sale_has_come
+-- The sale that a ticket belongs to is in the ledger: where it is not, its payments may be missing too.
+SELECT
+  ticket.issued_month AS month,
+  ticket.currency,
+  ticket.business_unit,
+  CONCAT(ticket.ticket, ' belongs to ', ticket.sale, ', which has not come: reconcile') AS difference
+FROM mart.fact_ticket AS ticket
+LEFT JOIN mart.fact_sale AS sale ON sale.sale = ticket.sale AND sale.build_id = @build_id
+WHERE ticket.build_id = @build_id AND ticket.sale IS NOT NULL AND sale.sale IS NULL;
