@@ -1,6 +1,7 @@
 """The bus pushes an announcement here; it is acknowledged (204) once the delivery has an outcome."""
 
 import asyncio
+import json
 import os
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.domain.errors import NotFoundError, TransientError
+from shared.domain.errors import NotFoundError, TerminalError, TransientError
 from shared.pipeline import derive as verb
 from shared.runtime import wiring
 from shared.runtime.http import busy_answer, from_push
@@ -21,10 +22,10 @@ WORLD = wiring.deriving(wiring.parts(Settings.from_environment(os.environ)))
 async def derive(request: Request) -> Response:
     """Derive one announced delivery."""
     try:
-        announcement = from_push(await request.json())
+        announcement = from_push(json.loads(await request.body()))
         await asyncio.to_thread(verb.derive, [announcement.object_name], WORLD, datetime.now(UTC))
     except (TransientError, NotFoundError):
         return busy_answer()
-    except ValueError as malformed:
+    except (TerminalError, ValueError) as malformed:
         return JSONResponse({"error": "malformed_envelope", "detail": str(malformed)}, 400)
     return Response(status_code=204)

@@ -81,8 +81,9 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "changed_from": _to(EntityKind.TICKET),
         "refund": _to(EntityKind.REFUND),
     },
-    # A payment: money that a customer gave. What of it went back is said by refunds, and by nobody twice. The platform's payment is the accounting event; a processor's payment
-    # (provider stripe, mercadopago) is the evidence for it, linked by `processor_payment`.
+    # A payment: money that a customer gave. What of it went back is said by refunds, and by nobody twice. The platform's
+    # payment is the accounting event; a processor's payment (provider stripe, mercadopago) is the evidence for it, linked
+    # by `processor_payment`.
     EntityKind.PAYMENT: {
         "sale": _to(EntityKind.SALE),
         "processor_payment": _to(EntityKind.PAYMENT),

@@ -120,7 +120,12 @@ def _integer(amount: object, unit: str) -> int:
     if type(amount) is int:
         return amount
     # 2000000.0 is how some encoders write an integer; a Decimal that is whole says the same thing exactly.
-    if isinstance(amount, Decimal) and amount.is_finite() and _is_in_reach(amount) and amount == amount.to_integral_value():
+    if (
+        isinstance(amount, Decimal)
+        and amount.is_finite()
+        and _is_in_reach(amount)
+        and amount == amount.to_integral_value()
+    ):
         return int(amount)
     raise UnreadableError(Quarantine.WRONG_TYPE, f"an amount in {unit} must be an integer, not {type(amount).__name__}")
 

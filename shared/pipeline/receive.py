@@ -4,6 +4,7 @@ Nothing of a body is interpreted here. A 2xx means that the bytes are durable (D
 does not turn it into an error, because the straggler job announces again whatever has no outcome.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,7 +64,7 @@ async def receive(call: Call, world: Receiving, now: datetime) -> Delivery:
         verify(delivery, provider, world.secrets, now)
     except RefusedError as refused:
         log.warning("delivery rejected", provider=provider.name, refusal=refused.refusal.value)
-        world.rejected.keep(delivery, refused.refusal.value)
+        await asyncio.to_thread(world.rejected.keep, delivery, refused.refusal.value)
         raise
     await world.raw.create(delivery)
     await _announce(delivery, world.bus)

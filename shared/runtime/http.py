@@ -2,14 +2,14 @@
 
 import base64
 import binascii
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from shared.domain.deliveries import Announcement, Channel
-from shared.domain.errors import Refusal, RefusedError
+from shared.adapters.google.announcements import from_message, to_message
+from shared.domain.deliveries import Announcement
+from shared.domain.errors import Refusal, RefusedError, TerminalError
 from shared.pipeline.receive import BODY_BYTES_MAX, Call
 
 STATUS = {
@@ -65,26 +65,17 @@ def busy_answer() -> JSONResponse:
 
 def to_push(announcement: Announcement, message_id: str, subscription: str) -> dict[str, Any]:
     """Return the envelope in which Pub/Sub pushes an announcement."""
-    pointer = {
-        "object_name": announcement.object_name,
-        "delivery_id": announcement.delivery_id,
-        "provider": announcement.provider,
-        "channel": announcement.channel.value,
-    }
-    data = base64.b64encode(json.dumps(pointer).encode()).decode()
-    attributes = {"provider": announcement.provider, "channel": announcement.channel.value}
-    return {"message": {"data": data, "messageId": message_id, "attributes": attributes}, "subscription": subscription}
+    data, attributes = to_message(announcement)
+    message = {"data": base64.b64encode(data).decode(), "messageId": message_id, "attributes": attributes}
+    return {"message": message, "subscription": subscription}
 
 
 def from_push(envelope: Any) -> Announcement:
-    """Read the pointer out of a Pub/Sub push envelope; raises ValueError saying what is wrong with it."""
+    """Read the pointer out of a Pub/Sub push envelope; raises TerminalError saying what is wrong with it."""
     try:
-        pointer = json.loads(base64.b64decode(envelope["message"]["data"], validate=True))
-        return Announcement(
-            str(pointer["object_name"]),
-            str(pointer["delivery_id"]),
-            str(pointer["provider"]),
-            Channel(pointer["channel"]),
-        )
-    except (KeyError, TypeError, binascii.Error, ValueError) as wrong:
-        raise ValueError(f"not a Pub/Sub push envelope of an announcement: {type(wrong).__name__}") from None
+        data = base64.b64decode(envelope["message"]["data"], validate=True)
+    except (KeyError, TypeError, binascii.Error) as wrong:
+        raise TerminalError(
+            f"this is no Pub/Sub push envelope ({type(wrong).__name__}); push only the topic here"
+        ) from None
+    return from_message(data)

@@ -206,7 +206,9 @@ def _write(connection: sqlite3.Connection, effects: Effects) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?, ?)", map(_entity_row, effects.entities.values())
     )
-    connection.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_fact_row, effects.facts))
+    connection.executemany(
+        "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_fact_row, effects.facts)
+    )
     connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", map(_mark_row, effects.marks.values()))
     connection.executemany(
         "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", map(_verdict_row, effects.verdicts)
