@@ -117,9 +117,9 @@ def _struct(shape: Json) -> str:
 def _shape(shape: Json) -> str:
     """Return string, number, bool, list, map or object."""
     if "primitive" in shape:
-        return {"boolean": "bool"}.get(shape["primitive"], shape["primitive"])
+        return str({"boolean": "bool"}.get(shape["primitive"], shape["primitive"]))
     if "collection" in shape:
-        return {"array": "list"}.get(shape["collection"]["kind"], shape["collection"]["kind"])
+        return str({"array": "list"}.get(shape["collection"]["kind"], shape["collection"]["kind"]))
     if "union" in shape:
         return next(_shape(each) for each in shape["union"]["types"] if each.get("fqn") != "cdktf.IResolvable")
     return "object"

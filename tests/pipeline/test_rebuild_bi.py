@@ -535,7 +535,7 @@ def test_builds_no_build_twice(season: SmallSeason, world: SmallWorld) -> None:
 
 def test_judges_what_is_published_and_has_gone(season: SmallSeason, world: SmallWorld) -> None:
     """Asiento shows a published month empty, not stale, once both paths agree that nothing is left of it."""
-    alone = ticket("T7", "S7", "unit-c", 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
+    alone = ticket("T7", "S4", "unit-c", 900_000, "2026-02-11 10:00", "2026-02-12 08:00")
     world.keep_and_derive([*season.deliveries, season.platform("t7", "ticket.created", "2026-02-11 10:00", alone)])
     world.rebuild("build-1")
     assert any("unit-c" in row for row in world.shown())
@@ -588,7 +588,8 @@ def test_reads_major_units_exactly(
 def test_reads_scaled_units_exactly(total: int, reads: int | None, season: SmallSeason, world: SmallWorld) -> None:
     """Asiento's control path refuses an amount that falls between two minor units, and names the ticket."""
     told = {**ticket("T7", "S4", A, 0, "2026-02-11 10:00", "2026-02-12 08:00"), "total": total}
-    world.keep_and_derive([season.platform("t7", "ticket.created", "2026-02-11 10:00", told)])
+    sold = transaction("S4", A, "sale", "2026-02-11 10:00", 0, [], tickets=[told])
+    world.keep_and_derive([season.platform("s4", "transaction.completed", "2026-02-11 10:00", sold)])
     result = world.rebuild("build-1")
     fares = [row["fare_minor"] for row in world.warehouse.query("SELECT fare_minor FROM control.ticket", {})]
     assert fares == [reads]

@@ -73,7 +73,7 @@ def test_counts_without_following_all(world: SmallWorld) -> None:
     season = SmallSeason()
     before = len(season.deliveries)
     for number in range(12):
-        told = ticket(f"T7{number}", "S7", A, 1_000 + number, "2026-02-11 10:00", "2026-02-12 08:00")
+        told = ticket(f"T7{number}", "S4", A, 1_000 + number, "2026-02-11 10:00", "2026-02-12 08:00")
         season.platform(f"t7{number}", "ticket.created", "2026-02-11 10:00", told)
     world.keep_and_derive(season.deliveries[before:])
     world.rebuild("build-2")
