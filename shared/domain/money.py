@@ -12,6 +12,9 @@ from shared.domain.errors import Quarantine, UnreadableError
 AMOUNT_MINOR_MAX = 10**15
 """The largest amount that is believed: ten trillion in a currency of two decimals. Beyond it a scale was misread."""
 
+_MAGNITUDE_MAX = 30
+"""Powers of ten beyond which a number is not expanded: far outside any amount either way."""
+
 CURRENCY_DECIMALS: dict[str, int] = {
     # Source: ISO 4217 table A.1, the currencies in which bus companies of the region and their processors settle.
     "ARS": 2,
@@ -113,7 +116,7 @@ def from_major(amount: object, currency: str) -> Money:
 
 def _is_in_reach(number: Decimal) -> bool:
     """Return whether a number may be expanded: 1e999999999 is a short text and a huge integer. Far outside any amount."""
-    return not number or -30 <= number.adjusted() <= 30  # noqa: PLR2004
+    return not number or abs(number.adjusted()) <= _MAGNITUDE_MAX
 
 
 def _integer(amount: object, unit: str) -> int:
