@@ -5,17 +5,17 @@ that fails anywhere before `publish` has therefore changed nothing that anybody 
 whatever was certified for it before, or stays absent.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 from typing import Any
 
+import orjson
 import structlog
 
 from shared.bi import inputs
@@ -25,7 +25,7 @@ from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
 from shared.domain.state_hash import state_hash
-from shared.domain.times import Window, business_day, day_start, to_ms
+from shared.domain.times import ALL_TIME, business_day, day_start, to_ms
 from shared.ports.casebook import Casebook
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore
@@ -33,8 +33,6 @@ from shared.ports.warehouse import Cell, Warehouse
 
 log = structlog.get_logger("rebuild_bi")
 
-EVER = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
-"""Every delivery that there can be."""
 
 RUNS_MAX = 10_000
 """How many of the latest reconciliation runs are asked which days they compared."""
@@ -149,7 +147,7 @@ def load_deliveries(build: _Build) -> None:
     digest = sha256()
 
     def rows() -> Iterator[Mapping[str, Any]]:
-        for delivery in build.world.raw.deliveries(EVER):
+        for delivery in build.world.raw.deliveries(ALL_TIME):
             row = inputs.delivery_row(delivery)
             digest.update(f"{row['object_name']} {row['body_sha256']}\n".encode())
             build.raw_count += 1
@@ -333,8 +331,5 @@ def _count(cell: object) -> int:
     return cell
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=date.isoformat).encode
-
-
 def _line(row: Mapping[str, Any]) -> str:
-    return _encode(row) + "\n"
+    return orjson.dumps(row).decode() + "\n"

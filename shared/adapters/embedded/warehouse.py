@@ -15,7 +15,7 @@ from shared.ports.warehouse import Columns, Parameters, Row
 
 _TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "DATE": "DATE"}
 _ROWS_AT_ONCE = 1_000
-_OBJECT_BYTES_MAX = 64 * 1024 * 1024
+_OBJECT_BYTES_MAX = 8 * 1024 * 1024
 """The longest line of a loaded file: a body of the largest size with every character escaped."""
 
 
