@@ -12,7 +12,10 @@ from rich.table import Table
 
 from shared.pipeline.trace import FigureTrace, render
 
-out = Console(highlight=False)
+_WIDTH_IN_A_PIPE = 140
+"""Columns where there is no terminal to ask."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_IN_A_PIPE)
 """Where results go."""
 err = Console(stderr=True, highlight=False)
 """Where progress and errors go, so that results can be piped."""

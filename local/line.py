@@ -2,7 +2,7 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from shared.ports.event_bus import Leased
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
+from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 
 BATCH = 500
@@ -29,14 +30,22 @@ PASSES_MAX = 6
 """Passes of reconcile before an open difference is believed to stay."""
 _IDLE_S = 0.02
 
+Settle = Callable[[Parts], int]
+"""Has everything derived that was announced, and returns how many deliveries that was."""
+
 
 def now() -> datetime:
     """Return this instant."""
     return datetime.now(UTC)
 
 
-def drain(parts: EmbeddedParts) -> int:
-    """Derive everything that the bus holds and that is due, in batches; return how many deliveries that was."""
+def drain(parts: Parts) -> int:
+    """Derive everything that the bus holds and that is due, in batches; return how many deliveries that was.
+
+    On Google Cloud that is none: there the bus itself pushes to the derive door.
+    """
+    if not isinstance(parts, EmbeddedParts):
+        return 0
     world = wiring.deriving(parts)
     count = 0
     while leased := parts.bus.lease(BATCH, now()):
@@ -82,7 +91,7 @@ def _derive_until(settings: Settings, stop: Event) -> None:
         parts.close()
 
 
-def receive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
+def receive_all(parts: Parts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
     """Receive requests without HTTP, in order, through the same verb as the door; yield how many were taken at a time."""
     world = wiring.receiving(parts)
     waiting = iter(sends)
@@ -97,17 +106,18 @@ def receive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -
             yield len(batch)
 
 
-def derive_all(parts: EmbeddedParts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
+def derive_all(parts: Parts, sends: Iterable[Send], secrets: Secrets) -> Iterator[int]:
     """Derive requests in order, without door, store and bus between; yield how many were taken at a time."""
     world = wiring.deriving(parts)
     waiting = iter(sends)
     while batch := list(islice(waiting, BATCH)):
         at = now()
-        derive.derive_deliveries([_delivered(send, secrets, at) for send in batch], world, at)
+        derive.derive_deliveries([delivered(send, secrets, at) for send in batch], world, at)
         yield len(batch)
 
 
-def _delivered(send: Send, secrets: Secrets, at: datetime) -> Delivery:
+def delivered(send: Send, secrets: Secrets, at: datetime) -> Delivery:
+    """Return a request as the door would keep it."""
     request = send.request(secrets, at)
     delivery_id, provider = new_delivery_id(at), send.emission.provider
     return Delivery(delivery_id, provider, Channel.WEBHOOK, at, request.target, request.headers, request.body)
@@ -122,18 +132,18 @@ async def _receive_one(world: receive.Receiving, send: Send, secrets: Secrets, a
         return  # kept apart and counted by the verb itself
 
 
-def reconcile_until_closed(parts: EmbeddedParts, window: Window) -> list[ReconciliationRun]:
+def reconcile_until_closed(parts: Parts, window: Window, settle: Settle = drain) -> list[ReconciliationRun]:
     """Run every job and derive what it fetched, pass after pass, until nothing is open or a pass brings nothing new.
 
     The season is over, so nothing that others point at is waited for any longer. After the first pass only what is still
     open is compared again: a difference is closed by a comparison of its own window that no longer finds it.
     """
     with wiring.reconciling(parts) as world:
-        fetch_until_done(parts, world)
+        fetch_until_done(parts, world, settle)
         runs = awaited(world, now(), ask_after=timedelta(0))
         runs += reconcile.run_all(world, window, now())
         for _ in range(PASSES_MAX):
-            derived = drain(parts)
+            derived = settle(parts)
             if not derived and not parts.ledger.outbox_depth():
                 break
             for narrowed, span in _still_open(world):
@@ -158,11 +168,11 @@ def _still_open(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconcilin
     return narrowed
 
 
-def fetch_until_done(parts: EmbeddedParts, world: reconcile.Reconciling) -> None:
+def fetch_until_done(parts: Parts, world: reconcile.Reconciling, settle: Settle = drain) -> None:
     """Fetch what events point at, and derive the answers, until nothing is asked for any more."""
     while parts.ledger.outbox_depth():
         reconcile.reconcile("fetches", world, ALL_TIME, now())
-        if not drain(parts):
+        if not settle(parts):
             return
 
 
