@@ -1,73 +1,17 @@
 """Asiento answers every request at its real doors, keeps what is authentic and derives only what is certain."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
-from functions_framework.aio import create_asgi_app
 
 from shared.domain.outcomes import Outcome
 from shared.domain.times import ALL_TIME
-from shared.runtime import wiring
-from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.http import to_push
-from shared.runtime.settings import Settings
+from tests.functions.doors import derive_all, door, home, parts, send
 from tests.functions.signed import KEY, encoded, event, payment, signature
-
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-Door = Callable[..., httpx.Response]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a home folder that the doors will use, with Betterez's secret in the environment."""
-    monkeypatch.setenv("ASIENTO_HOME", str(tmp_path))
-    monkeypatch.setenv("ASIENTO_PROVIDERS", "betterez")
-    monkeypatch.setenv("ASIENTO_SECRET_BETTEREZ_WEBHOOK", KEY)
-    return tmp_path
-
-
-def door(name: str) -> Door:
-    """Return a caller of a function under the real framework."""
-    source = str(FUNCTIONS / name / "main.py")
-    app = create_asgi_app(name, source)  # type: ignore[no-untyped-call]  # the framework carries no types
-
-    def call(method: str, path: str, **request: Any) -> httpx.Response:
-        async def once() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
-                return await client.request(method, path, **request)
-
-        return asyncio.run(once())
-
-    return call
-
-
-def parts(home: Path) -> EmbeddedParts:
-    """Return the parts behind the doors."""
-    return wiring.parts(Settings(home=home, providers=("betterez",)))
-
-
-def send(receive: Door, document: dict[str, Any]) -> httpx.Response:
-    """Post a signed document."""
-    body = encoded(document)
-    return receive("POST", "/betterez", content=body, headers=signature(body, datetime.now(UTC)))
-
-
-def derive_all(home: Path) -> list[tuple[Outcome, str]]:
-    """Push every announcement through the derive door; return what became of each delivery."""
-    derive, world = door("derive"), parts(home)
-    for leased in world.bus.lease(1000, datetime.now(UTC)):
-        answer = derive("POST", "/", json=to_push(leased.announcement, leased.lease_id, "derive"))
-        assert answer.status_code == 204
-        world.bus.acknowledge([leased.lease_id])
-    verdicts = [(verdict.outcome, verdict.reason) for verdict in world.ledger.verdicts()]
-    world.close()
-    return verdicts
 
 
 def test_a_signed_webhook_becomes_a_ledger(home: Path) -> None:
@@ -87,6 +31,8 @@ def test_a_signed_webhook_becomes_a_ledger(home: Path) -> None:
     }
     world.close()
 
+
+__all__ = ["home"]
 
 NOW = datetime.now(UTC)
 BODY = encoded(event("e1", payment()))
