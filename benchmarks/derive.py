@@ -56,7 +56,7 @@ def _bare_upserts(source: Path, target: Path, count: int, batch: int) -> int:
     with closing(sqlite3.connect(target, isolation_level=None)) as bare:
         bare.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {schema}")
         statements = {
-            table: f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(found[0]))})"  # noqa: S608
+            table: f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(found[0]))})"  # noqa: S608  tables of ours
             for table, found in rows.items()
         }
         transactions = -(-count // batch)

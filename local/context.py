@@ -12,8 +12,8 @@ import typer
 from shared.domain.errors import SettingsError
 from shared.domain.times import ALL_TIME, Window, business_day
 from shared.runtime import wiring
-from shared.runtime.embedded import EmbeddedParts
-from shared.runtime.settings import Settings
+from shared.runtime.parts import Parts
+from shared.runtime.settings import Settings, WorldName
 
 Home = Annotated[
     Path, typer.Option("--home", envvar="ASIENTO_HOME", help="The folder that holds raw store, ledger and warehouse.")
@@ -26,12 +26,26 @@ DEFAULT_HOME = Path(".asiento")
 
 
 @contextmanager
-def world(home: Path, *, must_exist: bool = True) -> Iterator[EmbeddedParts]:
-    """Open the embedded world of a home folder and close it at the end; raises SettingsError if there is none."""
-    if must_exist and not (home / "raw.db").exists():
+def world(home: Path) -> Iterator[Parts]:
+    """Open the world that the environment names and close it at the end.
+
+    The embedded one, which is the default, lies in a home folder; raises SettingsError if nothing is there. With
+    ASIENTO_WORLD=google it is the project of ASIENTO_PROJECT, and the home folder means nothing.
+    """
+    settings = Settings.from_environment({"ASIENTO_LOG_LEVEL": "error", **os.environ, "ASIENTO_HOME": str(home)})
+    if settings.world is WorldName.EMBEDDED and not (home / "raw.db").exists():
         raise SettingsError(f"there is nothing in {home} yet; fill it with `asiento demo` or `asiento serve`")
-    environ = {**os.environ, "ASIENTO_HOME": str(home)}
-    parts = wiring.parts(Settings.from_environment({"ASIENTO_LOG_LEVEL": "error", **environ}))
+    parts = wiring.parts(settings)
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+@contextmanager
+def world_here(home: Path) -> Iterator[Parts]:
+    """Open the embedded world of a home folder, whichever world the environment names, and close it at the end."""
+    parts = wiring.embedded(Settings(home=home, log_level="error"))
     try:
         yield parts
     finally:

@@ -25,6 +25,11 @@ locals {
       schedule = "3-59/5 * * * *"
       body     = { job = "fetches", days = 2 }
     }
+    settlements = {
+      function = "reconcile"
+      schedule = "26 * * * *"
+      body     = { job = "settlements", days = 2 }
+    }
     exceptions = {
       function = "reconcile"
       schedule = "36 * * * *"

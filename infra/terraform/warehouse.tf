@@ -1,4 +1,4 @@
-# The warehouse: five datasets, each with its whole access list. The list is authoritative: what is not written here, the
+# The warehouse: six datasets, each with its whole access list. The list is authoritative: what is not written here, the
 # project's default readers and editors included, has no access. Nothing here expires, because everything but the
 # certificates can be rebuilt, and certificates are for ever.
 #
@@ -10,6 +10,30 @@ resource "google_bigquery_dataset" "staging" {
   dataset_id                 = "staging"
   location                   = var.bq_location
   description                = "Deliveries and ledger as they are. Loaded anew by every build."
+  delete_contents_on_destroy = false
+  max_time_travel_hours      = "48"
+
+  access {
+    role          = "OWNER"
+    special_group = "projectOwners"
+  }
+  access {
+    role          = "WRITER"
+    user_by_email = google_service_account.rebuild_bi.email
+  }
+  access {
+    role           = "READER"
+    group_by_email = var.engineers_group
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+# The same figures by SQL straight over the bodies, and what stands in a month's way. Bodies hold names of passengers.
+resource "google_bigquery_dataset" "control" {
+  dataset_id                 = "control"
+  location                   = var.bq_location
+  description                = "The second derivation, straight over the bodies. Rows of the last build; nothing published reads it."
   delete_contents_on_destroy = false
   max_time_travel_hours      = "48"
 

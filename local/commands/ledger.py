@@ -1,12 +1,13 @@
 """Questions to the ledger, and replay."""
 
 from collections import Counter
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from local.console import emit_json, err, out, progress, table
-from local.context import DEFAULT_HOME, AsJson, FirstDay, Home, LastDay, now, window, world
+from local.context import DEFAULT_HOME, AsJson, FirstDay, Home, LastDay, now, window, world, world_here
 from shared.domain.errors import SettingsError
 from shared.domain.outcomes import Outcome, Verdict
 from shared.domain.state_hash import state_hash
@@ -69,7 +70,7 @@ def replay(
     """
     if into is not None and of:
         raise SettingsError("--into derives everything; leave --of out")
-    with world(home) as parts, world(into or home, must_exist=into is None) as target:
+    with world(home) as parts, nullcontext(parts) if into is None else world_here(into) as target:
         if into is not None and any(True for _ in target.ledger.entities()):
             raise SettingsError(f"{into} already holds a ledger; name an empty folder")
         deriving = wiring.deriving(parts) if into is None else wiring.deriving_into(parts, target)

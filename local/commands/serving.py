@@ -48,7 +48,7 @@ def serve(
     """
     home.mkdir(parents=True, exist_ok=True)
     environ = {"ASIENTO_HOME": str(home.resolve())}
-    parts = wiring.parts(Settings.from_environment({**os.environ, **environ}))
+    parts = wiring.embedded(Settings.from_environment({**os.environ, **environ}))
     with serve_functions(NAMES, port, environ) as doors:
         table("Serving", ("function", "where"), [(name, door.url) for name, door in doors.items()])
         out.print(f"post webhooks to {doors['receive'].url}/<provider>; stop with control-C")

@@ -13,6 +13,15 @@ from shared.runtime.jobs import rebuild_document
 
 def proofs(story: SeasonStory) -> Iterator[tuple[bool, str]]:
     """Yield what must hold, each with whether it does."""
+    yield from proofs_of_one_run(story)
+    yield (
+        bool(story.hash) and story.hash == story.clean_hash,
+        f"the state hash equals that of a clean run in order: {story.hash[:16]}…",
+    )
+
+
+def proofs_of_one_run(story: SeasonStory) -> Iterator[tuple[bool, str]]:
+    """Yield what must hold of a season in itself, with no other run beside it."""
     planned, answered = story.planned, story.answered
     genuine = planned["unique"] + planned["duplicated"]
     yield (
@@ -45,14 +54,18 @@ def proofs(story: SeasonStory) -> Iterator[tuple[bool, str]]:
         story.traced is not None and story.traced.is_proved,
         "one number was traced to its bytes, and their signatures hold",
     )
-    yield (
-        bool(story.hash) and story.hash == story.clean_hash,
-        f"the state hash equals that of a clean run in order: {story.hash[:16]}…",
-    )
 
 
 def show(story: SeasonStory) -> bool:
     """Show the story and return whether every proof holds."""
+    show_events(story)
+    holds = show_proofs(proofs(story))
+    show_seconds(story)
+    return holds
+
+
+def show_events(story: SeasonStory) -> None:
+    """Show what happened, what is certified, and the traced number."""
     _show_journey(story)
     _show_months(story)
     _show_figures(story)
@@ -62,10 +75,12 @@ def show(story: SeasonStory) -> bool:
     out.print()
     for failed in story.failed_runs:
         out.print(f"[red]failed run[/] {failed}")
-    holds = show_proofs(proofs(story))
+
+
+def show_seconds(story: SeasonStory) -> None:
+    """Show the seed and what took how long."""
     spent = ", ".join(f"{name} {seconds} s" for name, seconds in story.seconds.items())
     out.print(f"\nseed {story.seed}, {sum(story.seconds.values())} s in all ({spent})", style="dim")
-    return holds
 
 
 def document(story: SeasonStory) -> dict[str, Any]:

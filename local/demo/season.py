@@ -22,8 +22,8 @@ from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.rebuild_bi import RebuildResult, rebuild
 from shared.pipeline.trace import FigureTrace, trace_figure
 from shared.runtime import wiring
-from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
+from shared.runtime.parts import Parts
 
 TRACED_VIEW = "viz.revenue_by_day_route"
 _FIRST_ROW = "SELECT * FROM viz.revenue_by_day_route ORDER BY business_day, route_id LIMIT 1"
@@ -64,7 +64,7 @@ def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
     empty_home(home, is_fresh=is_fresh)
     story = SeasonStory(seed, sales)
     keys = new_keys()
-    with _timed(story, "season", "the company sells a season"):
+    with timed(story, "season", "the company sells a season"):
         season = Season.generate(seed=seed, sales=sales)
         plan = Plan(season, accidents(seed))
         story.planned = Counter(plan.counts)
@@ -74,19 +74,27 @@ def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
     ):
         _receive_and_derive(story, plan, parts, keys)
         with _beside(clean_hash, seed, sales) as clean:
-            _reconcile(story, season, parts)
-            _rebuild(story, season, parts)
-            _trace(story, parts)
-            _count(story, parts)
-            with _timed(story, "wait for the clean run", "waiting for the same season, in order and undisturbed"):
+            prove(story, season, parts)
+            with timed(story, "wait for the clean run", "waiting for the same season, in order and undisturbed"):
                 story.clean_hash = clean.result()
     return story
 
 
-def _receive_and_derive(story: SeasonStory, plan: Plan, parts: EmbeddedParts, keys: Secrets) -> None:
+def prove(story: SeasonStory, season: Season, parts: Parts, settle: line.Settle = line.drain) -> None:
+    """Do what follows once everything was sent: find and fetch what never came, certify the months, trace one number.
+
+    `settle` has everything derived that was announced: here by draining the bus, elsewhere by waiting for who pushes.
+    """
+    _reconcile(story, season, parts, settle)
+    _rebuild(story, season, parts)
+    _trace(story, parts)
+    _count(story, parts)
+
+
+def _receive_and_derive(story: SeasonStory, plan: Plan, parts: Parts, keys: Secrets) -> None:
     environ = {"ASIENTO_HOME": str(parts.settings.home), "ASIENTO_LOG_LEVEL": "error", "WORKERS": "1"}
     with (
-        _timed(story, "receive and derive", ""),
+        timed(story, "receive and derive", ""),
         serve_functions(("receive",), free_port(), environ) as doors,
         line.deriving_beside(parts.settings),
         progress("posting signed webhooks to the receiving door, deriving beside it", len(plan)) as meter,
@@ -94,23 +102,23 @@ def _receive_and_derive(story: SeasonStory, plan: Plan, parts: EmbeddedParts, ke
         story.answered = send(plan.sends(), doors["receive"].url, keys, on_progress=meter.advance)
 
 
-def _reconcile(story: SeasonStory, season: Season, parts: EmbeddedParts) -> None:
+def _reconcile(story: SeasonStory, season: Season, parts: Parts, settle: line.Settle) -> None:
     window = Window.of_days(season.first_day, max(day for day, _ in season.books.earned))
-    with _timed(story, "reconcile", "asking the providers for what never came"):
-        runs = line.reconcile_until_closed(parts, window)
+    with timed(story, "reconcile", "asking the providers for what never came"):
+        runs = line.reconcile_until_closed(parts, window, settle)
     story.differences_opened = sum(run.opened for run in runs)
     story.differences_open = sum(1 for _ in parts.casebook.open_differences())
     story.failed_runs = [f"{run.job} {run.provider}: {run.error}" for run in runs if run.has_failed]
 
 
-def _rebuild(story: SeasonStory, season: Season, parts: EmbeddedParts) -> None:
-    with _timed(story, "rebuild and certify", "rebuilding the BI layer and checking every month"):
+def _rebuild(story: SeasonStory, season: Season, parts: Parts) -> None:
+    with timed(story, "rebuild and certify", "rebuilding the BI layer and checking every month"):
         now = line.now()
         story.rebuilt = rebuild(wiring.rebuilding(parts), build_id=new_delivery_id(now), as_of=now)
     story.figures = compare(season.books.totals(), story.rebuilt.certified)
 
 
-def _trace(story: SeasonStory, parts: EmbeddedParts) -> None:
+def _trace(story: SeasonStory, parts: Parts) -> None:
     """Trace the revenue of the first day and route that is shown."""
     first = next(iter(parts.warehouse.query(_FIRST_ROW, {})), None)
     if first is not None:
@@ -118,9 +126,9 @@ def _trace(story: SeasonStory, parts: EmbeddedParts) -> None:
         story.traced = trace_figure(wiring.tracing(parts), TRACED_VIEW, named, "earned_minor", shown_max=1)
 
 
-def _count(story: SeasonStory, parts: EmbeddedParts) -> None:
+def _count(story: SeasonStory, parts: Parts) -> None:
     story.kept = Counter(name.split("/")[5] for name in parts.raw.names(ALL_TIME))
-    story.rejected = sum(count for reason, count in parts.rejected.counts().items() if reason != "dropped")
+    story.rejected = sum(1 for _ in parts.rejected.rejected())
     story.outcomes = parts.ledger.outcome_counts()
     story.hash = state_hash(parts.ledger.entities())
 
@@ -148,7 +156,8 @@ def _beside(task: Callable[[int, int], str], seed: int, sales: int) -> Iterator[
 
 
 @contextmanager
-def _timed(story: SeasonStory, name: str, sentence: str) -> Iterator[None]:
+def timed(story: SeasonStory, name: str, sentence: str) -> Iterator[None]:
+    """Note how long a part of the story takes, showing what is going on if there is a sentence for it."""
     started = perf_counter()
     if sentence:
         with progress(sentence):

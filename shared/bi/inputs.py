@@ -16,7 +16,7 @@ from shared.domain.entities import FIELDS
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
 from shared.domain.outcomes import Verdict
-from shared.domain.reconciliation import Difference, ReconciliationRun
+from shared.domain.reconciliation import LISTING_JOB, Difference, ReconciliationRun
 from shared.domain.times import Window, to_ms
 
 _GOOGLE_TYPES: Mapping[type, str] = {str: "STRING", int: "INT64", bool: "BOOL"}
@@ -160,12 +160,12 @@ def compared_day_rows(
     """Yield `staging.compared_day`: when each whole day was last compared, and how many differences are open there."""
     compared: dict[tuple[str, str, date], int] = {}
     for run in runs:
-        if not run.has_failed and run.kind is not None and run.window is not None:
+        if run.job == LISTING_JOB and not run.has_failed and run.kind is not None and run.window is not None:
             for day in _whole_days(run.window):
                 place = (run.provider, run.kind.value, day)
                 compared[place] = max(compared.get(place, 0), to_ms(run.started_at))
     open_on: Counter[tuple[str, str, date]] = Counter()
-    for difference in open_differences:
+    for difference in (each for each in open_differences if each.job == LISTING_JOB):
         key = difference.mismatch.key
         open_on.update((key.provider, key.kind.value, day) for day in difference.window.days())
     for provider, kind, day in sorted(compared.keys() | open_on.keys()):

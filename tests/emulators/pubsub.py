@@ -58,6 +58,7 @@ class PubSubEmulator(GrpcEmulator):
     def __init__(self) -> None:
         """Start without topics."""
         self.clock = EmulatorClock()
+        self._sender = httpx.Client(trust_env=False, timeout=60)
         self._changed = Condition()
         self._topics: dict[str, Any] = {}
         self._subscriptions: dict[str, SubscriptionState] = {}
@@ -76,31 +77,36 @@ class PubSubEmulator(GrpcEmulator):
         }
         super().__init__({"google.pubsub.v1.Publisher": publisher, "google.pubsub.v1.Subscriber": subscriber})
 
-    def push_due(self, subscription: str, token: Callable[[str], str] | None = None) -> int:
-        """Post every message that is due to the subscription's endpoint, one by one; return how many were acknowledged.
+    def __exit__(self, *raised: object) -> None:
+        """Stop serving and free the port and the connections."""
+        super().__exit__(*raised)
+        self._sender.close()
 
-        `token` makes the bearer token for an audience, as the service does with OIDC.
+    def push_due(self, subscription: str, token: Callable[[str], str] | None = None, limit: int | None = None) -> int:
+        """Post what is due to the subscription's endpoint, one by one; return how many were acknowledged.
+
+        `limit` leaves the rest to another caller, who may push at the same time. `token` makes the bearer token for an
+        audience, as the service does with OIDC.
         """
         with self._changed:
             state = self._subscription(subscription)
-            due = self._lease_due(state, limit=len(state.queued))
+            due = self._lease_due(state, limit=len(state.queued) if limit is None else limit)
         config = state.declared.push_config
         headers = {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token(config.oidc_token.audience or config.push_endpoint)}"
-        with httpx.Client(trust_env=False, headers=headers) as sender:
-            accepted = [self._push(sender, state, queued) for queued in due]
-        return sum(accepted)
+        return sum([self._push(headers, state, queued) for queued in due])
 
     def depth(self, subscription: str) -> int:
         """Return how many messages a subscription holds, out on lease or not."""
         with self._changed:
             return len(self._subscription(subscription).queued)
 
-    def _push(self, sender: httpx.Client, state: SubscriptionState, queued: Queued) -> bool:
+    def _push(self, headers: Mapping[str, str], state: SubscriptionState, queued: Queued) -> bool:
         envelope = push_envelope(queued, state.declared)
+        endpoint = state.declared.push_config.push_endpoint
         try:
-            status = sender.post(state.declared.push_config.push_endpoint, json=envelope).status_code
+            status = self._sender.post(endpoint, json=envelope, headers=headers).status_code
         except httpx.TransportError:
             status = 503
         with self._changed:

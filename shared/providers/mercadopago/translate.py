@@ -12,6 +12,7 @@ from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value, Wan
 from shared.domain.money import from_major
 from shared.domain.times import to_ms
 from shared.providers.mercadopago import capabilities, payloads
+from shared.providers.mercadopago.report import read_report
 from shared.providers.mercadopago.signature import Signed, signed_part
 from shared.providers.toolkit.json_body import content_digest, parse_object
 from shared.providers.toolkit.lifecycle import fact_at
@@ -32,6 +33,8 @@ def read(delivery: Delivery) -> Reading:
         return _read_notification(delivery)
     if delivery.channel is Channel.FETCH:
         return _read_fetched(delivery)
+    if delivery.channel is Channel.FILE:
+        return read_report(delivery)
     return refuse_channel(delivery.channel)
 
 

@@ -9,6 +9,7 @@ from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value
 from shared.domain.money import from_minor
 from shared.domain.times import to_ms
 from shared.providers.stripe import capabilities, payloads
+from shared.providers.stripe.report import read_report
 from shared.providers.toolkit.json_body import content_digest, parse_object
 from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import Id, read_as
@@ -28,6 +29,8 @@ def read(delivery: Delivery) -> Reading:
         return _read_event(delivery)
     if delivery.channel is Channel.FETCH:
         return _read_fetched(delivery)
+    if delivery.channel is Channel.FILE:
+        return read_report(delivery)
     return refuse_channel(delivery.channel)
 
 

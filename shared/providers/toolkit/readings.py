@@ -40,6 +40,19 @@ def fetched_reading(
     )
 
 
+def file_reading(delivery: Delivery, event_type: str, facts: Sequence[Fact], held: tuple[str, ...]) -> Reading:
+    """Return the reading of a file. Its event is its content: the same bytes under another name are the same event."""
+    digest = delivery.body_sha256
+    return Reading(
+        event_key=f"{delivery.provider}:file:{digest}",
+        event_type=event_type,
+        occurred_at_ms=to_ms(delivery.received_at),
+        content_digest=digest,
+        facts=tuple(facts),
+        held=held,
+    )
+
+
 def require_same_id(asked: str, answered: str) -> None:
     """Refuse an answer that is about another thing than was asked for."""
     if asked != answered:

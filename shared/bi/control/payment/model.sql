@@ -20,9 +20,11 @@ transactions AS (
 ),
 statements AS (
   SELECT
-    -- A payment without a reference is known by its place in the transaction.
-    CONCAT(transaction_id, ' ', COALESCE(NULLIF(JSON_VALUE(payment, '$.referenceNumber'), ''), CONCAT('#', CAST(place AS STRING))))
-      AS payment_id,
+    -- A payment without a reference is known by its place in the transaction; one engine counts places from 0, one from 1.
+    CONCAT(transaction_id, ' ', COALESCE(
+      NULLIF(JSON_VALUE(payment, '$.referenceNumber'), ''),
+      CONCAT('#', CAST(place - MIN(place) OVER (PARTITION BY statement_id) AS STRING))
+    )) AS payment_id,
     LOWER(JSON_VALUE(payment, '$.provider')) AS processor,
     NULLIF(JSON_VALUE(payment, '$.referenceNumber'), '') AS reference,
     LOWER(JSON_VALUE(payment, '$.status')) AS status,
