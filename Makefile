@@ -23,6 +23,10 @@ DOORS := receive derive reconcile rebuild_bi
 demo: $(VENV)/runtime.stamp ## A season of ticket sales, end to end, with its proofs (under two minutes)
 	@$(BIN)/asiento demo
 
+.PHONY: demo-cloud
+demo-cloud: $(VENV)/dev.stamp ## A season through the four doors on the Google adapters, over emulators, held against embedded
+	@$(BIN)/python -m tests.season_on_google
+
 .PHONY: bench
 bench: $(VENV)/runtime.stamp ## Throughput of receive, derive and rebuild, as ratios to bare baselines
 	@$(BIN)/python -m benchmarks
@@ -31,11 +35,32 @@ bench: $(VENV)/runtime.stamp ## Throughput of receive, derive and rebuild, as ra
 bench-quick: $(VENV)/runtime.stamp ## The same with small inputs: a look, no figure to quote
 	@$(BIN)/python -m benchmarks --quick
 
+.PHONY: bundle
+bundle: ## The four functions as zips in dist/bundles, the same bytes on every machine
+	@$(PYTHON) scripts/bundle.py
+
+.PHONY: cost
+cost: $(VENV)/dev.stamp ## Count a season's operations on the emulators, and write docs/cost.md from them
+	@$(BIN)/python -m scripts.cost --measure
+
 ##@ Check
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## All tests, with branch coverage of shared/ (95 % or it fails)
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+
+SEEDS ?= 100
+FIRST ?= 0
+
+.PHONY: simulate
+simulate: $(VENV)/dev.stamp ## SEEDS=n storms over the whole line, from seed FIRST on: faults, deaths, races, and an auditor
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+.PHONY: check-deep
+check-deep: $(VENV)/dev.stamp ## Thousands of storms, every break, every crash, and the property tests searching deeper (an hour)
+	@$(BIN)/python -m tests.simulation --breaks
+	@$(BIN)/python -m tests.simulation --seeds 3000 --first 1000
+	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 tests/simulation tests/domain tests/providers
 
 .PHONY: check formatting lint types layers generated
 check: formatting lint types layers generated ## Format, lint, types, layers and generated pages; changes nothing
@@ -97,7 +122,7 @@ lock: $(VENV)/dev.stamp ## Pin requirements/*.in again; `make lock UPGRADE=1` ta
 
 .PHONY: clean
 clean: ## Remove the environment and every cache; what was kept under .asiento stays
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov *.egg-info
+	@rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov *.egg-info
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .PHONY: help

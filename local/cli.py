@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from local.commands import bi, demonstration, ledger, reconciling, serving
+from local.commands import bi, contract, demonstration, files, ledger, reconciling, sealing, serving
 from local.console import err
 from shared.domain.errors import AsientoError, SettingsError, TransientError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
         "Then look around: `asiento outcomes`, `asiento exceptions`, `asiento certify`, `asiento trace`."
     ),
 )
-for group in (demonstration, serving, ledger, reconciling, bi):
+for group in (demonstration, serving, ledger, reconciling, bi, contract, sealing, files):
     group.register(app)
 
 EXIT_SETTINGS = 2

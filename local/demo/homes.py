@@ -32,7 +32,8 @@ def empty_home(home: Path, *, is_fresh: bool) -> None:
     for name in held:
         for path in home.glob(f"{name}*"):
             path.unlink()
-    shutil.rmtree(home / "secrets", ignore_errors=True)
+    for folder in ("secrets", "seals"):
+        shutil.rmtree(home / folder, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
 
 

@@ -80,19 +80,39 @@ def tell(home: Path, *, sales: int, seed: int, is_fresh: bool) -> SeasonStory:
     return story
 
 
-def prove(story: SeasonStory, season: Season, parts: Parts, settle: line.Settle = line.drain) -> None:
+def rebuild_here(parts: Parts) -> RebuildResult:
+    """Rebuild the BI layer in this process."""
+    now = line.now()
+    return rebuild(wiring.rebuilding(parts), build_id=new_delivery_id(now), as_of=now)
+
+
+def prove(
+    story: SeasonStory,
+    season: Season,
+    parts: Parts,
+    settle: line.Settle = line.drain,
+    rebuilt: Callable[[Parts], RebuildResult] = rebuild_here,
+) -> None:
     """Do what follows once everything was sent: find and fetch what never came, certify the months, trace one number.
 
     `settle` has everything derived that was announced: here by draining the bus, elsewhere by waiting for who pushes.
+    `rebuilt` rebuilds the BI layer: here, or by asking a door.
     """
     _reconcile(story, season, parts, settle)
-    _rebuild(story, season, parts)
+    with timed(story, "rebuild and certify", "rebuilding the BI layer and checking every month"):
+        story.rebuilt = rebuilt(parts)
+    story.figures = compare(season.books.totals(), story.rebuilt.certified)
     _trace(story, parts)
     _count(story, parts)
 
 
 def _receive_and_derive(story: SeasonStory, plan: Plan, parts: Parts, keys: Secrets) -> None:
-    environ = {"ASIENTO_HOME": str(parts.settings.home), "ASIENTO_LOG_LEVEL": "error", "WORKERS": "1"}
+    environ = {
+        "ASIENTO_WORLD": parts.settings.world.value,
+        "ASIENTO_HOME": str(parts.settings.home),
+        "ASIENTO_LOG_LEVEL": "error",
+        "WORKERS": "1",
+    }
     with (
         timed(story, "receive and derive", ""),
         serve_functions(("receive",), free_port(), environ) as doors,
@@ -109,13 +129,6 @@ def _reconcile(story: SeasonStory, season: Season, parts: Parts, settle: line.Se
     story.differences_opened = sum(run.opened for run in runs)
     story.differences_open = sum(1 for _ in parts.casebook.open_differences())
     story.failed_runs = [f"{run.job} {run.provider}: {run.error}" for run in runs if run.has_failed]
-
-
-def _rebuild(story: SeasonStory, season: Season, parts: Parts) -> None:
-    with timed(story, "rebuild and certify", "rebuilding the BI layer and checking every month"):
-        now = line.now()
-        story.rebuilt = rebuild(wiring.rebuilding(parts), build_id=new_delivery_id(now), as_of=now)
-    story.figures = compare(season.books.totals(), story.rebuilt.certified)
 
 
 def _trace(story: SeasonStory, parts: Parts) -> None:

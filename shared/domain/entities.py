@@ -129,12 +129,16 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "opened_at_ms": _INT,
         "closed_at_ms": _INT,
     },
-    # A settlement line: what a payment processor says it paid out, withheld or took back.
+    # A settlement line: what a payment processor says it paid out, withheld or took back. Gross less fee is net.
     EntityKind.SETTLEMENT_LINE: {
-        "line_type": _TEXT,  # payout | dispute | …
+        "line_type": _TEXT,  # payout | dispute | movement | payment | refund | hold | other | *_balance
+        "report": _TEXT,  # the kind of report that tells it (release, settlement), where a processor has several
+        "description": _TEXT,  # the processor's own word for it
         "payment": _to(EntityKind.PAYMENT),
+        "refund": _to(EntityKind.REFUND),
+        "payout": _to(EntityKind.SETTLEMENT_LINE),  # the payout that it is part of
         "gross_minor": _FIXED_INT,
-        "fee_minor": _FIXED_INT,
+        "fee_minor": _FIXED_INT,  # all that is kept of it: fees, financing, shipping, taxes
         "net_minor": _FIXED_INT,
         "currency": _FIXED_TEXT,
         "business_unit": _TEXT,

@@ -55,6 +55,8 @@ class Quarantine(StrEnum):
     FUTURE_VERSION = "future_version"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     IDENTITY_BROKEN = "identity_broken"
+    MALFORMED_CSV = "malformed_csv"
+    ROWS_HELD = "rows_held"
 
 
 class UnreadableError(TerminalError):

@@ -96,3 +96,5 @@ class Reading:
     content_digest: str
     facts: tuple[Fact, ...]
     wants: tuple[Want, ...] = ()
+    held: tuple[str, ...] = ()
+    """Of a file: the lines that could not be read with certainty, and why; its other lines are the facts."""

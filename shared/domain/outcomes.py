@@ -16,7 +16,10 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     """It contradicts what may never change; both statements are kept and a person decides."""
     QUARANTINED = "quarantined"
-    """Its meaning is not certain; the reason says why. Replay it when code or configuration knows better."""
+    """Its meaning is not certain; the reason says why. Replay it when code or configuration knows better.
+
+    Of a file with some uncertain lines the others are in the ledger, and the reason names the lines that are not.
+    """
     FAILED = "failed"
     """Our code failed on it; the attempt names the error. It ages in an alarm until a later attempt ends otherwise."""
 

@@ -21,6 +21,9 @@ from shared.domain.fold import Entity
 from shared.domain.money import AMOUNT_MINOR_MAX, CURRENCY_DECIMALS, Money
 from shared.domain.times import Window, to_ms
 
+LISTING_JOB = "transactions"
+"""The job that compares the ledger with a provider's own listing: only its word answers for what could not be read."""
+
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency: under it stands the drift of amounts whose currency neither side names."""
 
@@ -64,6 +67,14 @@ class DifferenceType(StrEnum):
     STATUS_DIFFERS = "status_differs"
     OLDER_IN_LEDGER = "older_in_ledger"
     """The provider tells of a later version than any that the ledger has heard of."""
+    SETTLED_OTHERWISE = "settled_otherwise"
+    """What settlement lines say came of a payment or refund is not its amount."""
+    REFUNDS_SETTLED_OTHERWISE = "refunds_settled_otherwise"
+    """What settlement lines say went back of a payment is not the sum of its refunds."""
+    NOT_SETTLED = "not_settled"
+    """No settlement line tells of a payment or refund within the time in which one is due."""
+    PAID_OUT_OTHERWISE = "paid_out_otherwise"
+    """A payout is not the sum of the lines that it pays out."""
 
 
 class Mismatch(NamedTuple):
@@ -257,6 +268,8 @@ class Difference:
     last_seen_at: datetime
     closed_by_run: str | None = None
     closed_at: datetime | None = None
+    job: str = LISTING_JOB
+    """The job that opened it: only that job looks for it again. The default is the one of what was kept without a name."""
 
     @property
     def difference_id(self) -> str:
@@ -299,7 +312,8 @@ def conclude(run: ReconciliationRun, found: Sequence[Mismatch], standing: Iterab
     """Decide what one comparison changes among the open differences of its provider and kind.
 
     `standing` holds at least the open ones that were found again and those last seen inside the run's window. What was
-    found opens or stays open. What was not found is closed if this run looked where it was last seen, and not before.
+    found opens or stays open. What was not found is closed if this run is of the job that opened it, looked where it was
+    last seen, and not before.
     """
     known = {difference.difference_id: difference for difference in standing}
     seen = {mismatch.difference_id: mismatch for mismatch in found}
@@ -318,14 +332,15 @@ def _seen(run: ReconciliationRun, mismatch: Mismatch, known: Difference | None) 
         msg = f"run {run.run_id} of {run.job} found differences without a window to have looked in"
         raise ValueError(msg)
     if known is None:
-        return Difference(mismatch, run.window, run.run_id, run.started_at, run.run_id, run.started_at)
+        return Difference(mismatch, run.window, run.run_id, run.started_at, run.run_id, run.started_at, job=run.job)
     return replace(known, mismatch=mismatch, window=run.window, last_seen_run=run.run_id, last_seen_at=run.started_at)
 
 
 def _has_looked(run: ReconciliationRun, difference: Difference) -> bool:
-    """Return whether a run compared all of the window where a difference was last seen, and not earlier than that."""
+    """Return whether a run of the same job compared all of the window where it was last seen, and not earlier than that."""
     return (
         run.window is not None
+        and run.job == difference.job
         and run.window.start <= difference.window.start
         and difference.window.end <= run.window.end
         and difference.last_seen_at <= run.started_at

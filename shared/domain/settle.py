@@ -184,7 +184,9 @@ class _Settlement:
         for want in reading.wants:
             self._effects.outbox.append(_fetch(want, reading, self._now_ms))
         if clashes:
-            return Outcome.CONFLICT, "; ".join(clashes)
+            return Outcome.CONFLICT, "; ".join((*clashes, *reading.held))
+        if reading.held:
+            return Outcome.QUARANTINED, f"{Quarantine.ROWS_HELD.value}: {'; '.join(reading.held)}"
         if reading.facts and not stands:
             return Outcome.SUPERSEDED, "everything it says has been said again, later"
         return (

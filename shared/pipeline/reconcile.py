@@ -2,8 +2,8 @@
 
 The jobs, in the order in which they help each other: what is kept and lost on the way is announced again; what is
 pointed at in vain is asked for; what a provider lists is compared with the ledger, and what differs is asked for; what was
-asked for is fetched and enters as a delivery; what is left is for people. Each job may be run alone, twice, or at the
-same time as another: it goes on where it stands.
+asked for is fetched and enters as a delivery; what was settled is held against what was paid; what is left is for
+people. Each job may be run alone, twice, or at the same time as another: it goes on where it stands.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from datetime import datetime
 from shared.domain.errors import SettingsError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.times import Window
+from shared.pipeline.reconciliation import settlements
 from shared.pipeline.reconciliation.awaited import awaited
 from shared.pipeline.reconciliation.exceptions import exceptions
 from shared.pipeline.reconciliation.fetches import fetches
@@ -37,6 +38,7 @@ JOBS: tuple[Job, ...] = (
     Job("awaited", "ask for what others point at in vain", lambda world, _, now: awaited(world, now)),
     Job("transactions", "compare with what each provider lists, both ways, to the cent", transactions),
     Job("fetches", "fetch what was asked for", lambda world, _, now: fetches(world, now)),
+    Job(settlements.JOB, "hold what was settled and paid out against payments and refunds", settlements.settlements),
     Job("exceptions", "hand people what needs a person", lambda world, _, now: exceptions(world, now)),
 )
 """Every job, in the order of a whole pass."""

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from shared.adapters.embedded.event_bus import SqliteEventBus
     from shared.adapters.embedded.ledger_store import SqliteLedgerStore
     from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
+    from shared.adapters.embedded.seal_store import FileSealStore
     from shared.adapters.embedded.secrets import EnvironmentSecrets, FileSecrets
     from shared.adapters.embedded.warehouse import DuckDbWarehouse
 
 
 class EmbeddedParts:
-    """Everything under one folder: raw.db, rejected.db, bus.db, ledger.db, cases.db, warehouse.duckdb and secrets/."""
+    """Everything under one folder: raw.db, rejected.db, bus.db, ledger.db, cases.db, warehouse.duckdb, seals/ and secrets/."""
 
     def __init__(self, settings: Settings) -> None:
         """Take the settings; nothing is opened yet."""
@@ -31,6 +32,13 @@ class EmbeddedParts:
         from shared.adapters.embedded.raw_store import SqliteRawStore
 
         return SqliteRawStore(self._home / "raw.db")
+
+    @cached_property
+    def seals(self) -> "FileSealStore":
+        """Seals and segments; nothing of it stays open."""
+        from shared.adapters.embedded.seal_store import FileSealStore
+
+        return FileSealStore(self._home / "seals")
 
     @cached_property
     def rejected(self) -> "SqliteRejectedStore":

@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.domain.errors import SettingsError
 
 PREFIX = "ASIENTO_"
 _SECRET_PREFIX = "ASIENTO_SECRET_"  # noqa: S105  the name of a family of variables, not a secret
 _API_URL_PREFIX = "ASIENTO_API_URL_"
+_NEEDED_ON_GOOGLE = ("project", "raw_bucket", "rejected_bucket", "bq_location")
 _SHARED = Path(__file__).resolve().parent.parent
 
 
@@ -40,11 +41,20 @@ class Settings(BaseModel):
     """What derived and certified; defaults to a digest of the code itself."""
 
     project: str = ""
+    """Google: the project that holds everything. What follows are names in it."""
     raw_bucket: str = ""
     rejected_bucket: str = ""
     topic: str = "deliveries"
     firestore_database: str = "(default)"
     bq_location: str = ""
+    """Google: where BigQuery runs jobs, as its datasets were made."""
+
+    @model_validator(mode="after")
+    def _name_what_is_missing(self) -> Self:
+        missing = [f"{PREFIX}{name.upper()}" for name in _NEEDED_ON_GOOGLE if not getattr(self, name)]
+        if self.world is WorldName.GOOGLE and missing:
+            raise SettingsError(f"{PREFIX}WORLD=google also needs {', '.join(missing)}; set each of them")
+        return self
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import SettingsError
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
+from shared.ports.seal_store import SealStore
 from shared.providers.toolkit import registry
 from shared.runtime import logs
 from shared.runtime.embedded import EmbeddedParts
+from shared.runtime.google import GoogleParts
 from shared.runtime.ids import new_delivery_id
+from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, WorldName
 from shared.runtime.system_clock import SystemClock
 
@@ -22,15 +27,26 @@ if TYPE_CHECKING:
     from shared.pipeline.rebuild_bi import Rebuilding
     from shared.pipeline.receive import Receiving
     from shared.pipeline.reconcile import Reconciling
+    from shared.pipeline.seal import Sealing
+    from shared.pipeline.take_in import TakingIn
     from shared.pipeline.trace import Tracing
+    from shared.pipeline.verify import Verifying
 
 
-def parts(settings: Settings) -> EmbeddedParts:
+def parts(settings: Settings) -> Parts:
     """Return the parts of the world that the settings name, with logging set up for it."""
-    logs.configure(level=settings.log_level, as_json=settings.world is WorldName.GOOGLE)
     if settings.world is WorldName.EMBEDDED:
-        return EmbeddedParts(settings)
-    raise SettingsError(f"ASIENTO_WORLD={settings.world.value} cannot be wired yet; use embedded")
+        return embedded(settings)
+    logs.configure(level=settings.log_level, as_json=True)
+    return GoogleParts(settings)
+
+
+def embedded(settings: Settings) -> EmbeddedParts:
+    """Return the parts on this machine, for those who need this world; raises SettingsError if another one is named."""
+    if settings.world is not WorldName.EMBEDDED:
+        raise SettingsError(f"this runs on one machine, not with ASIENTO_WORLD={settings.world.value}; unset it")
+    logs.configure(level=settings.log_level, as_json=False)
+    return EmbeddedParts(settings)
 
 
 def providers(settings: Settings) -> dict[str, Provider]:
@@ -38,7 +54,7 @@ def providers(settings: Settings) -> dict[str, Provider]:
     return {name: registry.load(name) for name in settings.providers}
 
 
-def receiving(world: EmbeddedParts) -> "Receiving":
+def receiving(world: Parts) -> "Receiving":
     """Wire the receiving verb."""
     from shared.pipeline.receive import Receiving
 
@@ -52,7 +68,16 @@ def receiving(world: EmbeddedParts) -> "Receiving":
     )
 
 
-def deriving(world: EmbeddedParts) -> "Deriving":
+def taking_in(world: Parts) -> "TakingIn":
+    """Wire the taking in of files."""
+    from shared.pipeline.take_in import TakingIn
+
+    return TakingIn(
+        providers=frozenset(world.settings.providers), raw=world.raw, bus=world.bus, new_delivery_id=new_delivery_id
+    )
+
+
+def deriving(world: Parts) -> "Deriving":
     """Wire the deriving verb."""
     from shared.pipeline.derive import Deriving
 
@@ -64,13 +89,13 @@ def deriving(world: EmbeddedParts) -> "Deriving":
     )
 
 
-def deriving_into(source: EmbeddedParts, target: EmbeddedParts) -> "Deriving":
+def deriving_into(source: Parts, target: Parts) -> "Deriving":
     """Wire a replay of one world's raw store into another world's ledger."""
     return replace(deriving(target), raw=source.raw, providers=providers(source.settings))
 
 
 @contextmanager
-def reconciling(world: EmbeddedParts) -> Iterator["Reconciling"]:
+def reconciling(world: Parts) -> Iterator["Reconciling"]:
     """Wire the reconciling verb, with the API of every provider whose address is configured; close them at the end."""
     from shared.pipeline.reconcile import Counterparty, Reconciling
 
@@ -89,10 +114,11 @@ def reconciling(world: EmbeddedParts) -> Iterator["Reconciling"]:
             clock=SystemClock(),
             new_delivery_id=new_delivery_id,
             new_run_id=new_delivery_id,
+            providers=world.settings.providers,
         )
 
 
-def rebuilding(world: EmbeddedParts) -> "Rebuilding":
+def rebuilding(world: Parts) -> "Rebuilding":
     """Wire the rebuilding verb."""
     from shared.pipeline.rebuild_bi import Rebuilding
 
@@ -105,7 +131,7 @@ def rebuilding(world: EmbeddedParts) -> "Rebuilding":
     )
 
 
-def tracing(world: EmbeddedParts) -> "Tracing":
+def tracing(world: Parts) -> "Tracing":
     """Wire the way back from a number to its bytes."""
     from shared.pipeline.trace import Tracing
 
@@ -118,7 +144,43 @@ def tracing(world: EmbeddedParts) -> "Tracing":
     )
 
 
-def provider_api(world: EmbeddedParts, name: str) -> ProviderApi:
+def sealing(world: Parts) -> "Sealing":
+    """Wire the sealing of closed hours; raises SettingsError where there is no seal store."""
+    from shared.pipeline.seal import Sealing
+
+    return Sealing(raw=world.raw, seals=_seals(world), code_version=world.settings.version)
+
+
+@contextmanager
+def verifying(world: Parts) -> Iterator["Verifying"]:
+    """Wire the verifying of everything, with an empty ledger to replay into that is gone at the end."""
+    from shared.adapters.embedded.ledger_store import SqliteLedgerStore
+    from shared.adapters.embedded.sqlite import Durability
+    from shared.pipeline.verify import Verifying
+
+    with (
+        TemporaryDirectory(prefix="asiento-") as folder,
+        closing(SqliteLedgerStore(Path(folder) / "ledger.db", Durability.NORMAL)) as empty_ledger,
+    ):
+        yield Verifying(
+            raw=world.raw,
+            seals=_seals(world),
+            ledger=world.ledger,
+            empty_ledger=empty_ledger,
+            warehouse=world.warehouse,
+            providers=providers(world.settings),
+            secrets=world.secrets,
+            code_version=world.settings.version,
+        )
+
+
+def _seals(world: Parts) -> SealStore:
+    if isinstance(world, EmbeddedParts):
+        return world.seals
+    raise SettingsError("seals are kept on one machine only, not yet on Google Cloud; unset ASIENTO_WORLD")
+
+
+def provider_api(world: Parts, name: str) -> ProviderApi:
     """Open a provider's API; raises SettingsError naming what is missing: its address, or its credentials."""
     provider = registry.load(name)
     base_url = world.settings.api_urls.get(name)

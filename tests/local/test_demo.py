@@ -53,7 +53,8 @@ def test_a_proof_fails_when_what_it_says_is_not_so(story: SeasonStory, proof: st
     BREAKS[proof](broken)
     failed = [sentence for holds, sentence in report.proofs(broken) if not holds]
     assert any(proof in sentence for sentence in failed)
-    assert all(proof in sentence or proof in ("kept before it was acknowledged",) for sentence in failed)
+    # One delivery fewer also leaves one outcome too many.
+    assert all(proof in sentence or "acknowledged" in proof for sentence in failed)
 
 
 def test_tells_the_story(story: SeasonStory, capsys: pytest.CaptureFixture[str]) -> None:

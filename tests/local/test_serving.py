@@ -44,7 +44,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     (tmp_path / "secrets").mkdir()
     with subprocess.Popen([*serve, "--rebuild-every-s", "3600"], cwd=ROOT, env=environ) as server:  # noqa: S603  our own
         try:
-            wait_until(lambda: (tmp_path / "raw.db").exists())
+            wait_until((tmp_path / "raw.db").exists)
             with subprocess.Popen(company, cwd=ROOT, stdout=subprocess.DEVNULL) as simulation:  # noqa: S603  our own
                 try:
                     yield tmp_path, port
@@ -66,12 +66,18 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def ledger(home: Path) -> dict[str, Any]:
     """Return how far the ledger is: outcomes, what is still to fetch, and how much was fetched."""
-    told = subprocess.run(command("outcomes", "--json", "--home", str(home)), cwd=ROOT, capture_output=True, check=False)  # noqa: S603  our own
+    asking = command("outcomes", "--json", "--home", str(home))
+    told = subprocess.run(asking, cwd=ROOT, capture_output=True, check=False)  # noqa: S603  our own
     counts = json.loads(told.stdout)["counts"] if told.returncode == 0 else {}
-    parts = wiring.parts(Settings(home=home, log_level="error"))
+    parts = wiring.embedded(Settings(home=home, log_level="error"))
     try:
         fetched = sum(1 for name in parts.raw.names(ALL_TIME) if "/fetch/" in name)
-        return {"counts": counts, "to_fetch": parts.ledger.outbox_depth(), "fetched": fetched, "queued": parts.bus.depth()}
+        return {
+            "counts": counts,
+            "to_fetch": parts.ledger.outbox_depth(),
+            "fetched": fetched,
+            "queued": parts.bus.depth(),
+        }
     finally:
         parts.close()
 
@@ -85,7 +91,7 @@ def test_webhooks_become_a_ledger_and_what_is_missing_is_fetched(served: tuple[P
     def is_done() -> bool:
         seen = ledger(home)
         derived = sum(seen["counts"].values())
-        return derived > events and seen["to_fetch"] == seen["queued"] == 0 and seen["fetched"] > 0
+        return bool(derived > events and seen["to_fetch"] == seen["queued"] == 0 and seen["fetched"] > 0)
 
     wait_until(is_done)
     seen = ledger(home)

@@ -200,6 +200,7 @@ class Company:
             clock=self.clock,
             new_delivery_id=self.new_id,
             new_run_id=self.new_id,
+            providers=("tiny",),
         )
 
     def new_id(self, now: datetime) -> str:

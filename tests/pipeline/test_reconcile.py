@@ -107,7 +107,7 @@ def test_two_passes_at_once(tmp_path: Path) -> None:
 def test_jobs_and_their_order(company: Company) -> None:
     """Asiento runs its jobs in the order in which they help each other, and each leaves a record."""
     names = [job.name for job in JOBS]
-    assert names == ["stragglers", "awaited", "transactions", "fetches", "exceptions"]
+    assert names == ["stragglers", "awaited", "transactions", "fetches", "settlements", "exceptions"]
     assert all(job.story for job in JOBS)
     runs = run_all(company.world, WEEK, company.clock.now())
     assert list(dict.fromkeys(run.job for run in runs)) == names

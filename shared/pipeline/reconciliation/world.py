@@ -42,6 +42,8 @@ class Reconciling:
     clock: Clock
     new_delivery_id: Callable[[datetime], str]
     new_run_id: Callable[[datetime], str]
+    providers: tuple[str, ...] = ()
+    """Every provider that is listened to, those that cannot be asked too: what their files tell is compared all the same."""
 
     def can_fetch(self, key: EntityKey) -> bool:
         """Return whether the provider of this entity can be asked for it by id."""

@@ -223,10 +223,10 @@ def test_holds_what_is_not_as_the_contract_says(changes: Mapping[str, Any], reas
 
 
 def test_holds_what_it_did_not_ask_for() -> None:
-    """Asiento holds files and answers of other collections."""
+    """Asiento holds decisions that a person may not take here and answers of other collections."""
     body = exact_json(payment())
-    report = Delivery("d", "mercadopago", Channel.FILE, RECEIVED_AT, "release.csv", {}, body)
-    assert held(report) is Quarantine.UNSUPPORTED_ENCODING
+    decision = Delivery("d", "mercadopago", Channel.MANUAL, RECEIVED_AT, "/mercadopago", {}, body)
+    assert held(decision) is Quarantine.UNSUPPORTED_ENCODING
     assert held(fetched("mercadopago", "/v1/orders/999", body)) is Quarantine.UNKNOWN_EVENT_TYPE
 
 

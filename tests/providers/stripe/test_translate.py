@@ -279,13 +279,13 @@ def test_holds_what_is_not_as_the_contract_says(changes: Mapping[str, Any], reas
 @pytest.mark.parametrize(
     ("channel", "target", "reason"),
     [
-        (Channel.FILE, "report.csv", Quarantine.UNSUPPORTED_ENCODING),
+        (Channel.MANUAL, "/stripe", Quarantine.UNSUPPORTED_ENCODING),
         (Channel.FETCH, "GET /v1/transfers/tr_1", Quarantine.UNKNOWN_EVENT_TYPE),
         (Channel.FETCH, "GET /v1/charges/ch_2", Quarantine.IDENTITY_BROKEN),
     ],
 )
 def test_holds_what_it_did_not_ask_for(channel: Channel, target: str, reason: Quarantine) -> None:
-    """Asiento holds files, answers of other collections, and an answer about another charge."""
+    """Asiento holds what comes by a channel of others, answers of other collections, and an answer about another charge."""
     delivery = Delivery("d", "stripe", channel, RECEIVED_AT, target, {}, exact_json(charge()))
     with pytest.raises(UnreadableError) as unreadable:
         read(delivery)

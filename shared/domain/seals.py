@@ -1,0 +1,203 @@
+"""A seal: what the raw store held of a span of whole hours, chained to the seal before it.
+
+Every seal is about a *segment*: the deliveries of one hour as NDJSON, one line each, in order of their object names. The
+Merkle root is taken over what each line says with the body's digest in place of the body, so that a proof of one delivery
+shows nobody's data. Spans follow each other without a gap: hours in which nothing came are covered by the next seal, which
+says that all it holds came in the last hour of its span. A seal of an *addendum* covers one hour again and holds only what
+came under it after it was sealed.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from shared.domain.deliveries import Channel, Delivery
+from shared.domain.errors import TerminalError
+from shared.domain.merkle import is_included
+from shared.domain.times import Window
+
+HOUR = timedelta(hours=1)
+GRACE = timedelta(minutes=15)
+"""How long after its end an hour is still open: far longer than a door takes to keep what it has dated."""
+NO_SEAL_BEFORE = "0" * 64
+"""Stands for the hash of the seal before in the first seal."""
+
+
+def hour_of(instant: datetime) -> datetime:
+    """Return the start of the UTC hour of an instant: the hour in the object name of what came then."""
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def hour_of_name(object_name: str) -> datetime:
+    """Return the hour that an object name begins with, `2026/03/01/12/…`; raises ValueError where it begins otherwise."""
+    year, month, day, hour = (int(part) for part in object_name.split("/")[:4])
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def closed_until(now: datetime) -> datetime:
+    """Return the end of the last hour that is closed: what came before it has been kept by now."""
+    return hour_of(now - GRACE)
+
+
+def canonical_json(document: Mapping[str, Any]) -> bytes:
+    """Return the one way in which a document is written before it is hashed: keys in order, no blanks, ASCII."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a segment holds: how many deliveries, how many bytes of bodies, and the digests of it, in hex."""
+
+    object_count: int
+    body_bytes: int
+    merkle_root: str
+    segment_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The manifest of a span of hours. Its hash is over all that it says, the hash of the seal before included."""
+
+    sequence: int
+    """1 for the first seal."""
+    covers: Window
+    """Whole UTC hours. What came in this span is in the segment, and all of it came in the last hour."""
+    sealed_until: datetime
+    """Up to where the chain covers everything; an addendum leaves it where it was."""
+    is_addendum: bool
+    contents: Contents
+    previous: str
+    """Hash of the seal before, in hex."""
+    sealed_at: datetime
+    code_version: str
+
+    @property
+    def seal_hash(self) -> str:
+        """Return the hash that the next seal carries: the head of the chain while there is none."""
+        return sha256(canonical_json(self._document())).hexdigest()
+
+    @property
+    def place(self) -> str:
+        """Return the one-line name that messages use."""
+        kind = "addendum" if self.is_addendum else "seal"
+        return f"{kind} {self.sequence} ({self.covers.start:%Y-%m-%dT%H}Z to {self.covers.end:%Y-%m-%dT%H}Z)"
+
+    def to_bytes(self) -> bytes:
+        """Return the seal as it is kept: one line of canonical JSON that ends in its own hash."""
+        return canonical_json({**self._document(), "seal_hash": self.seal_hash}) + b"\n"
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "sequence": self.sequence,
+            "covers_from": self.covers.start.isoformat(),
+            "covers_until": self.covers.end.isoformat(),
+            "sealed_until": self.sealed_until.isoformat(),
+            "is_addendum": self.is_addendum,
+            "object_count": self.contents.object_count,
+            "body_bytes": self.contents.body_bytes,
+            "merkle_root": self.contents.merkle_root,
+            "segment_sha256": self.contents.segment_sha256,
+            "previous": self.previous,
+            "sealed_at": self.sealed_at.isoformat(),
+            "code_version": self.code_version,
+        }
+
+
+def read_seal(data: bytes, name: str) -> Seal:
+    """Read a seal back; raises TerminalError where one byte of it is not as it was made. `name` says whose bytes they are."""
+    try:
+        said = json.loads(data)
+        seal = Seal(
+            sequence=said["sequence"],
+            covers=Window(datetime.fromisoformat(said["covers_from"]), datetime.fromisoformat(said["covers_until"])),
+            sealed_until=datetime.fromisoformat(said["sealed_until"]),
+            is_addendum=said["is_addendum"],
+            contents=Contents(said["object_count"], said["body_bytes"], said["merkle_root"], said["segment_sha256"]),
+            previous=said["previous"],
+            sealed_at=datetime.fromisoformat(said["sealed_at"]),
+            code_version=said["code_version"],
+        )
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise TerminalError(f"{name} is no seal ({type(wrong).__name__}); bring it back from a copy") from None
+    if seal.to_bytes() != data:
+        raise TerminalError(f"{name} is not as it was made: it does not give its own hash; bring it back from a copy")
+    return seal
+
+
+def leaf_data(delivery: Delivery) -> bytes:
+    """Return what a leaf of the tree is hashed over: all of a delivery, its body by digest and size."""
+    return canonical_json(
+        {**_described(delivery), "body_sha256": delivery.body_sha256, "body_bytes": len(delivery.body)}
+    )
+
+
+def segment_line(delivery: Delivery) -> bytes:
+    """Return a delivery as a line of a segment: the body as text where it is UTF-8, else in base64."""
+    try:
+        body = {"body": delivery.body.decode("utf-8")}
+    except UnicodeDecodeError:
+        body = {"body_base64": base64.b64encode(delivery.body).decode("ascii")}
+    return canonical_json({**_described(delivery), "body_sha256": delivery.body_sha256, **body}) + b"\n"
+
+
+def read_line(line: bytes, name: str) -> Delivery:
+    """Read a delivery back from a line of a segment; raises TerminalError where the line is not as it was written.
+
+    `name` says whose line it is.
+    """
+    try:
+        said = json.loads(line)
+        *_, provider, channel, delivery_id = said["object_name"].split("/")
+        body = said["body"].encode() if "body" in said else base64.b64decode(said["body_base64"], validate=True)
+        delivery = Delivery(
+            delivery_id=delivery_id,
+            provider=provider,
+            channel=Channel(channel),
+            received_at=datetime.fromisoformat(said["received_at"]),
+            target=said["target"],
+            headers=said["headers"],
+            body=body,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as wrong:
+        raise TerminalError(
+            f"a line of {name} is no delivery ({type(wrong).__name__}); bring it back from a copy"
+        ) from None
+    if segment_line(delivery) != line:
+        raise TerminalError(f"a line of {name} is not as it was written; bring the segment back from a copy")
+    return delivery
+
+
+def _described(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "object_name": delivery.object_name,
+        "received_at": delivery.received_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "target": delivery.target,
+        "headers": dict(delivery.headers),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That one delivery was sealed: what its leaf says, where it is, and the way from it to the root in the seal.
+
+    `path` holds hashes in hex, nearest first. Whoever holds the seal's hash from elsewhere needs nothing else of ours.
+    """
+
+    leaf: str
+    index: int
+    count: int
+    path: tuple[str, ...]
+    merkle_root: str
+    sequence: int
+    seal_hash: str
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the way from the leaf leads to the root."""
+        path = [bytes.fromhex(each) for each in self.path]
+        return is_included(self.leaf.encode("ascii"), self.index, self.count, path, bytes.fromhex(self.merkle_root))

@@ -1,0 +1,1 @@
+"""What verifying is made of: one module for each thing that is recomputed."""

@@ -1,0 +1,34 @@
+"""Signatures, checked again over the kept bytes as of the moment at which they came."""
+
+from collections.abc import Mapping
+
+from shared.domain.deliveries import Delivery
+from shared.domain.errors import Refusal, RefusedError
+from shared.pipeline.receive import verify
+from shared.pipeline.verification.findings import Findings
+from shared.ports.provider import Provider
+from shared.ports.secrets import Secrets
+
+
+def check_signature(
+    delivery: Delivery, providers: Mapping[str, Provider], secrets: Secrets, found: Findings, *, is_attested: bool
+) -> None:
+    """Check one delivery's signature again.
+
+    The door checked it when it came. If a seal attests that these are the bytes of then, a signature that no live secret
+    makes was made with one that was rotated away: it cannot be checked. Without a seal it differs.
+    """
+    if not delivery.channel.is_signed:
+        return
+    provider = providers.get(delivery.provider)
+    if provider is None:
+        found.cannot_check(f"{delivery.object_name}: the settings name no provider {delivery.provider}")
+        return
+    try:
+        verify(delivery, provider, secrets, delivery.received_at)
+    except RefusedError as refused:
+        if refused.refusal is Refusal.NO_SECRET or (is_attested and refused.refusal is Refusal.SIGNATURE_WRONG):
+            found.cannot_check(f"{delivery.object_name}: the secret of that time is no longer live")
+            return
+        found.differs(f"{delivery.object_name}: {refused}")
+    found.checked += 1

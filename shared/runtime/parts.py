@@ -1,0 +1,48 @@
+"""What every world offers: one part for each port, made when it is first asked for."""
+
+from typing import Protocol
+
+from shared.ports.casebook import Casebook
+from shared.ports.event_bus import EventBus
+from shared.ports.ledger_store import LedgerStore
+from shared.ports.raw_store import RawStore, RejectedStore
+from shared.ports.secrets import Secrets
+from shared.ports.warehouse import Warehouse
+from shared.runtime.settings import Settings
+
+
+class Parts(Protocol):
+    """The parts of one world. Asking for one opens it, so whoever wires a verb opens what the verb uses and no more."""
+
+    settings: Settings
+
+    @property
+    def raw(self) -> RawStore:
+        """The raw store."""
+
+    @property
+    def rejected(self) -> RejectedStore:
+        """What the door rejected."""
+
+    @property
+    def bus(self) -> EventBus:
+        """The bus."""
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """The ledger."""
+
+    @property
+    def casebook(self) -> Casebook:
+        """Reconciliation runs, differences and exceptions."""
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Signing keys and credentials."""
+
+    def close(self) -> None:
+        """Close what was opened."""

@@ -1,0 +1,147 @@
+"""Seals and segments: one way to write them, and no byte that could be another."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.deliveries import Channel, Delivery
+from shared.domain.errors import TerminalError
+from shared.domain.seals import (
+    NO_SEAL_BEFORE,
+    Contents,
+    InclusionProof,
+    Seal,
+    closed_until,
+    hour_of,
+    hour_of_name,
+    leaf_data,
+    read_line,
+    read_seal,
+    segment_line,
+)
+from shared.domain.times import Window
+
+SEED = 20_260_301
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEAL = Seal(
+    sequence=3,
+    covers=Window(NOON, NOON + timedelta(hours=2)),
+    sealed_until=NOON + timedelta(hours=2),
+    is_addendum=False,
+    contents=Contents(5, 1_234, "ab" * 32, "cd" * 32),
+    previous=NO_SEAL_BEFORE,
+    sealed_at=NOON + timedelta(hours=2, minutes=20, microseconds=7),
+    code_version="code-1",
+)
+
+
+def delivery(body: bytes = b'{"id": "1"}', **changes: object) -> Delivery:
+    """Return a delivery of noon."""
+    came = Delivery("d1", "betterez", Channel.WEBHOOK, NOON, "/betterez?x=ñ", {"x-signature": "t=1"}, body)
+    return replace(came, **changes)  # type: ignore[arg-type]  # each test changes a field that there is
+
+
+def test_is_read_back_as_it_was_made() -> None:
+    """Asiento reads a seal back whole, and its hash with it."""
+    assert read_seal(SEAL.to_bytes(), "seal 3") == SEAL
+    assert json.loads(SEAL.to_bytes())["seal_hash"] == SEAL.seal_hash
+
+
+def test_no_byte_of_a_seal_can_be_another() -> None:
+    """Asiento refuses a seal in which any one byte is another, wherever it stands."""
+    made = SEAL.to_bytes()
+    for place in range(len(made)):
+        for bit in (1, 32):
+            bent = bytearray(made)
+            bent[place] ^= bit
+            with pytest.raises(TerminalError, match=r"seal 3 is (no seal|not as it was made)"):
+                read_seal(bytes(bent), "seal 3")
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", SEAL.to_bytes()[:-1], SEAL.to_bytes() * 2])
+def test_refuses_what_is_no_seal(data: bytes) -> None:
+    """Asiento names the file that is no seal."""
+    with pytest.raises(TerminalError, match=r"seal-3\.json is"):
+        read_seal(data, "seal-3.json")
+
+
+@given(
+    body=st.binary(max_size=300),
+    target=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    headers=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), st.text(max_size=0)),
+)
+def test_a_segment_gives_back_every_byte(body: bytes, target: str, headers: dict[str, str]) -> None:
+    """Asiento writes any delivery as one line of ASCII and reads the same delivery from it, whatever its bytes are."""
+    came = delivery(body, target=target, headers=headers)
+    line = segment_line(came)
+    assert line.isascii()
+    assert line.count(b"\n") == 1
+    assert read_line(line, "a segment") == came
+
+
+def test_a_body_is_text_where_it_is_text() -> None:
+    """Asiento keeps a body readable in a segment where it is UTF-8, and in base64 where it is not."""
+    assert json.loads(segment_line(delivery("Ñandú".encode())))["body"] == "Ñandú"
+    assert "body" not in json.loads(segment_line(delivery(b"\xff\x00")))
+    assert json.loads(segment_line(delivery(b"\xff\x00")))["body_base64"] == "/wA="
+
+
+def test_a_line_with_another_body_is_refused() -> None:
+    """Asiento refuses a line whose body does not give its digest, and says no word of the body."""
+    line = segment_line(delivery(b'{"name": "Juana"}')).replace(b"Juana", b"Juena")
+    with pytest.raises(TerminalError, match="a line of segment 3 is not as it was written") as refused:
+        read_line(line, "segment 3")
+    assert "Ju" not in str(refused.value)
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"null\n", b'{"object_name": 3}', b'{"object_name": "a/b/c/d"}'])
+def test_refuses_what_is_no_line(line: bytes) -> None:
+    """Asiento names the segment in which a line is none."""
+    with pytest.raises(TerminalError, match="a line of segment 3 is no delivery"):
+        read_line(line, "segment 3")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        delivery(b'{"id": "2"}'),
+        delivery(target="/betterez"),
+        delivery(headers={"x-signature": "t=2"}),
+        delivery(received_at=NOON + timedelta(microseconds=1)),
+        delivery(delivery_id="d2"),
+        delivery(provider="stripe"),
+        delivery(channel=Channel.FETCH),
+    ],
+)
+def test_a_leaf_is_over_all_of_a_delivery(changed: Delivery) -> None:
+    """Asiento's leaf changes with anything about a delivery, and shows its body by digest and size only."""
+    assert leaf_data(changed) != leaf_data(delivery())
+    assert "body" not in json.loads(leaf_data(changed))
+
+
+def test_an_hour_is_one_of_utc() -> None:
+    """Asiento counts hours in UTC, as object names do, in whatever zone a moment is given."""
+    elsewhere = (NOON + timedelta(minutes=59)).astimezone(timezone(timedelta(hours=-3, minutes=-30)))
+    assert hour_of(elsewhere) == NOON == hour_of_name(delivery().object_name)
+
+
+@pytest.mark.parametrize(("minutes", "hours"), [(-1, -1), (0, -1), (14, -1), (15, 0), (59, 0), (74, 0), (75, 1)])
+def test_an_hour_is_closed_a_quarter_of_an_hour_after_its_end(minutes: int, hours: int) -> None:
+    """Asiento seals an hour no sooner than a quarter of an hour after its end."""
+    assert closed_until(NOON + timedelta(minutes=minutes)) == NOON + timedelta(hours=hours)
+
+
+def test_a_proof_is_about_its_leaf_alone() -> None:
+    """Asiento's proof holds for the leaf that it was made of, and not for another (seeded)."""
+    rng = random.Random(SEED)  # noqa: S311  examples, no secrets
+    leaf = leaf_data(delivery(rng.randbytes(10))).decode()
+    sound = InclusionProof(leaf, 0, 1, (), "", 3, SEAL.seal_hash)
+    sound = replace(sound, merkle_root=sha256(b"\x00" + leaf.encode()).hexdigest())
+    assert sound.holds
+    assert not replace(sound, leaf=leaf.replace("webhook", "fetch")).holds

@@ -1,0 +1,100 @@
+"""Asiento knows what a settlement line says of payments, refunds and payouts, and what it leaves unsaid."""
+
+import pytest
+
+from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Value, Version
+from shared.domain.fold import Entity
+from shared.domain.reconciliation import NO_CURRENCY, Claim, DifferenceType, Pair
+from shared.domain.settlements import Share, Subject, Total, is_due, is_otherwise, ledger_claim, shares_of
+
+PAYMENT = EntityKey(EntityKind.PAYMENT, "mercadopago", "701")
+REFUND = EntityKey(EntityKind.REFUND, "mercadopago", "9")
+PAYOUT = EntityKey(EntityKind.SETTLEMENT_LINE, "mercadopago", "po_1")
+LINE = EntityKey(EntityKind.SETTLEMENT_LINE, "mercadopago", "row:1:1")
+SUBJECT = Subject(DifferenceType.SETTLED_OTHERWISE, PAYMENT, "release")
+
+
+def entity(key: EntityKey, **values: Value) -> Entity:
+    """Return an entity of one statement."""
+    folded = Entity(key)
+    folded.join(Fact(key, Version(1), {"currency": "ARS", **values}), Stamp(1, 0, 0, "e", "d"))
+    return folded
+
+
+def line(line_type: str, **values: Value) -> Entity:
+    """Return a settlement line of 100.00 gross and 93.00 net."""
+    amounts: dict[str, Value] = {"gross_minor": 10_000, "net_minor": 9_300, "settled_at_ms": 5}
+    return entity(LINE, line_type=line_type, **{**amounts, **values})
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (line("payment", payment=str(PAYMENT)), [(DifferenceType.SETTLED_OTHERWISE, PAYMENT, 10_000)]),
+        (line("movement", payment=str(PAYMENT)), [(DifferenceType.SETTLED_OTHERWISE, PAYMENT, 10_000)]),
+        (line("refund", payment=str(PAYMENT)), [(DifferenceType.REFUNDS_SETTLED_OTHERWISE, PAYMENT, 10_000)]),
+        (
+            line("movement", refund=str(REFUND), payout=str(PAYOUT)),
+            [(DifferenceType.SETTLED_OTHERWISE, REFUND, 10_000), (DifferenceType.PAID_OUT_OTHERWISE, PAYOUT, 9_300)],
+        ),
+        (line("dispute", payment=str(PAYMENT)), []),
+        (line("hold", payment=str(PAYMENT)), []),
+        (line("payment"), []),
+        (entity(LINE, line_type="payment", payment=str(PAYMENT), gross_minor=1), []),
+        (entity(LINE, line_type="payment", payment=str(PAYMENT), settled_at_ms=1), []),
+    ],
+)
+def test_what_a_line_says(told: Entity, said: list[tuple[DifferenceType, EntityKey, int]]) -> None:
+    """Asiento takes from a line what it says of payment, refund and payout, and nothing that it does not."""
+    shares = list(shares_of(told))
+    assert [(share.subject.type, share.subject.key, share.amount_minor) for share in shares] == said
+
+
+def test_lines_of_two_currencies_have_no_sum() -> None:
+    """Asiento adds up lines of one currency only: a total of two is of none, and so differs from whatever it is held to."""
+    total = Total(100, "ARS", 1)
+    total.add(Share(SUBJECT, 50, "ARS", 7))
+    assert (total.amount_minor, total.currency, total.last_settled_at_ms) == (150, "ARS", 7)
+    total.add(Share(SUBJECT, 50, "USD", 3))
+    assert (total.currency, total.last_settled_at_ms) == (NO_CURRENCY, 7)
+
+
+@pytest.mark.parametrize(
+    ("settled", "amount", "differs"),
+    [
+        (Claim(PAYMENT, 0, 100, "ARS", ""), Claim(PAYMENT, 9, 100, "ARS", "success"), False),
+        (Claim(PAYMENT, 0, 101, "ARS", ""), Claim(PAYMENT, 9, 100, "ARS", "success"), True),
+        (Claim(PAYMENT, 0, 100, "USD", ""), Claim(PAYMENT, 9, 100, "ARS", "success"), True),
+        (Claim(PAYMENT, 0, 100, "ARS", ""), None, True),
+        (None, Claim(PAYMENT, 9, 100, "ARS", "success"), True),
+        (Claim(PAYMENT, 0, 100, "ARS", ""), Claim(PAYMENT, 9, None, "ARS", "success"), True),
+    ],
+)
+def test_sides_must_agree_to_the_cent(settled: Claim | None, amount: Claim | None, differs: bool) -> None:  # noqa: FBT001  a case, no flag
+    """Asiento holds both sides to the same amount and currency, and lets neither be silent."""
+    assert is_otherwise(Pair(settled, amount)) is differs
+
+
+def test_what_leaves_is_negative() -> None:
+    """Asiento holds the amount of a refund against its settlement with the sign of what leaves."""
+    assert ledger_claim(entity(REFUND, amount_minor=400)).amount_minor == -400
+    assert ledger_claim(entity(REFUND)).amount_minor is None
+    assert ledger_claim(entity(PAYMENT, amount_minor=400)).amount_minor == 400
+    assert ledger_claim(entity(PAYOUT, net_minor=-5)).amount_minor == -5
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "due"),
+    [
+        (PAYMENT, "success", True),
+        (PAYMENT, "refunded", True),
+        (PAYMENT, "charged_back", True),
+        (PAYMENT, "pending", False),
+        (PAYMENT, "failed", False),
+        (REFUND, "success", True),
+        (REFUND, "pending", False),
+    ],
+)
+def test_a_settlement_is_due_of_what_moved(key: EntityKey, status: str, due: bool) -> None:  # noqa: FBT001  a case, no flag
+    """Asiento expects the settlement of money that moved, and of no other."""
+    assert is_due(entity(key, status=status)) is due

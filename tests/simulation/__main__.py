@@ -1,0 +1,69 @@
+"""The simulation on the command line: so many seeds, a table of what was met, and the breaks that it catches."""
+
+import argparse
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.simulation.auditor import ViolationError
+from tests.simulation.breaks import BREAKS, hunt
+from tests.simulation.runs import Simulation, Story
+from tests.simulation.situations import SITUATIONS, reached
+from tests.simulation.town import towns
+
+
+def main() -> int:
+    """Run what was asked for; the exit status is 1 where something that must hold does not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument(
+        "--breaks", action="store_true", help="break each invariant on purpose and show how soon it is seen"
+    )
+    asked = parser.parse_args()
+    console = Console()
+    with towns() as opened:
+        simulation = Simulation(opened)
+        if asked.breaks:
+            return _show_breaks(console, simulation)
+        return _show_seeds(console, simulation, range(asked.first, asked.first + asked.seeds))
+
+
+def _show_seeds(console: Console, simulation: Simulation, seeds: range) -> int:
+    story = Story()
+    for seed in track(seeds, f"seeds {seeds.start} to {seeds.stop - 1}", console=console, transient=True):
+        try:
+            story.add(simulation.run(seed))
+        except ViolationError as violation:
+            console.print(f"{violation}\n{violation.__notes__[0]}\ncommit {_commit()}", markup=False)
+            return 1
+    table = Table("situation", "times")
+    for situation in SITUATIONS:
+        table.add_row(situation.name, f"{reached(situation, story.situations):,}")
+    console.print(table)
+    console.print(f"{story.seeds:,} seeds, {story.steps:,} steps, {story.accidents:,} accidents, no violation")
+    return 0
+
+
+def _show_breaks(console: Console, simulation: Simulation) -> int:
+    table = Table("invariant", "defect", "caught by", "seed", "after steps")
+    missed = 0
+    for defect in BREAKS:
+        caught = hunt(simulation, defect, range(30))
+        missed += caught is None
+        seen = (caught.by, str(caught.seed), f"{caught.steps:,}") if caught else ("[red]nothing", "", "")
+        table.add_row(defect.invariant, defect.defect, *seen)
+    console.print(table)
+    return 1 if missed else 0
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607  git of this machine
+    return found.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Runs: one seed makes one story, and a failure says which seed, at which step, and how to see it again."""
+
+from collections import Counter
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+
+from local.simulator import Chaos
+from shared.adapters.embedded.warehouse import DuckDbWarehouse
+from shared.pipeline.rebuild_bi import Rebuilding, RebuildResult, rebuild
+from tests.simulation.auditor import Auditor
+from tests.simulation.town import Town
+from tests.simulation.world import Weather, World, clean_hash, postings_of
+
+REBUILD_EVERY = 5
+"""One seed in so many also rebuilds the analytics layer: once with gaps still open, once at rest.
+
+Every other one of them has no senseless deliveries: what is quarantined keeps its month from being certified.
+"""
+
+
+@dataclass(slots=True)
+class Story:
+    """What one seed, or many together, came to."""
+
+    seeds: int = 0
+    steps: int = 0
+    situations: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Story") -> None:
+        """Take another story in."""
+        self.seeds += other.seeds
+        self.steps += other.steps
+        self.situations.update(other.situations)
+
+    @property
+    def accidents(self) -> int:
+        """How many port calls failed or ended their process."""
+        return sum(number for name, number in self.situations.items() if " its effect" in name or " died " in name)
+
+
+class Simulation:
+    """Runs seeds in towns; what an undisturbed run comes to is worked out once for each town."""
+
+    def __init__(self, towns: Sequence[Town]) -> None:
+        """Take the towns; a seed's town is the seed modulo their number."""
+        self._towns = towns
+        self._clean: dict[int, str] = {}
+
+    def run(self, seed: int) -> Story:
+        """Live through one seed and return the story; a violation carries the seed and the step."""
+        town = self._town(seed)
+        random = Random(f"asiento simulation {seed}")  # noqa: S311  a seed is the point; nothing here is a secret
+        world = World(town, random, Weather.of(random))
+        try:
+            with overheard(world.auditor):
+                self._live(world, seed)
+        except BaseException as failure:
+            failure.add_note(
+                f"seed {seed}, step {world.director.steps}, last call {world.director.last_call}; "
+                f"see it again: make simulate SEEDS=1 FIRST={seed}"
+            )
+            raise
+        finally:
+            world.director.abandon()
+        return Story(1, world.director.steps, world.situations)
+
+    def prepare(self, seed: int) -> None:
+        """Work out what the town of a seed comes to undisturbed, before anything is broken on purpose."""
+        self.clean_hash(self._town(seed))
+
+    def _town(self, seed: int) -> Town:
+        return self._towns[seed % len(self._towns)]
+
+    def _live(self, world: World, seed: int) -> None:
+        postings = postings_of(world.town, accidents(seed))
+        if seed % REBUILD_EVERY:
+            world.live_through(postings)
+        else:
+            with TemporaryDirectory(prefix="asiento-simulation-") as folder:
+                _live_and_rebuild(world, postings, Path(folder))
+        expected = self.clean_hash(world.town)
+        world.auditor.same_state("I3", "an undisturbed run in order", world.hash, expected)
+
+    def clean_hash(self, town: Town) -> str:
+        """Return what an undisturbed run in this town comes to."""
+        if town.season.seed not in self._clean:
+            self._clean[town.season.seed] = clean_hash(town)
+        return self._clean[town.season.seed]
+
+
+def accidents(seed: int) -> Chaos:
+    """Return what happens to the requests of a seed on their way."""
+    return Chaos(
+        seed=seed,
+        duplicate_share=0.1,
+        loss_share=0.1,
+        forged_share=0.06,
+        corrupted_share=0.0 if seed % (2 * REBUILD_EVERY) == 0 else 0.06,
+        reorder_window=40,
+    )
+
+
+def rebuilt(world: World, warehouse: DuckDbWarehouse, name: str) -> RebuildResult:
+    """Rebuild the analytics layer from a world as it stands."""
+    parts = Rebuilding(world.raw, world.ledger, world.casebook, warehouse, "simulated")
+    return rebuild(parts, build_id=f"{world.new_id(world.clock.now())}-{name}", as_of=world.clock.now())
+
+
+def _live_and_rebuild(world: World, postings: Sequence[Any], folder: Path) -> None:
+    warehouse = DuckDbWarehouse(folder / "warehouse.duckdb")
+    try:
+        waiting = world.storm(list(postings))
+        world.director.finish()
+        early = rebuilt(world, warehouse, "early")
+        world.situations["a month was refused while gaps were open"] += len(early.refused)
+        world.auditor.published(early)
+        world.find_peace(waiting)
+        late = rebuilt(world, warehouse, "late")
+        world.auditor.published(late)
+        world.auditor.all_published(late)
+        world.situations["a month was certified at rest"] += len(late.certified)
+        world.situations["a month was refused for a quarantined delivery"] += len(late.refused)
+    finally:
+        warehouse.close()
+
+
+@contextmanager
+def overheard(auditor: Auditor) -> Iterator[None]:
+    """Let the auditor hear every line of the log, and nobody else."""
+
+    def hear(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+        auditor.logged(repr(dict(line)))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[hear], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,400 @@
+"""A world: the four verbs over ports in memory, driven by one seed through a storm and then left in peace."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+
+from local.simulator import Chaos, Kind, Plan, Send
+from shared.domain.deliveries import Delivery
+from shared.domain.errors import RefusedError, TransientError
+from shared.domain.reconciliation import ReconciliationRun
+from shared.domain.settle import Effects
+from shared.domain.state_hash import state_hash
+from shared.domain.times import ALL_TIME, Window, to_ms
+from shared.pipeline import derive as deriving
+from shared.pipeline import receive as receiving
+from shared.pipeline import reconcile
+from shared.pipeline.reconciliation.transactions import weeks_of
+from tests.simulation.auditor import Auditor
+from tests.simulation.director import Director, Fate
+from tests.simulation.guarded import guarded
+from tests.simulation.memory.casebook import MemoryCasebook
+from tests.simulation.memory.event_bus import MemoryEventBus
+from tests.simulation.memory.ledger_store import MemoryLedgerStore
+from tests.simulation.memory.raw_store import MemoryRawStore, MemoryRejectedStore
+from tests.simulation.town import PROVIDERS, WEBHOOK_SECRETS, Town
+
+MORNING_AFTER = datetime(2026, 4, 1, 12, tzinfo=UTC)
+"""The season is over and its months are closed."""
+PASSES_MAX = 12
+_STORM_ACTIONS_MAX = 6_000
+_ATTEMPTS_IN_A_STORM_MAX = 12
+_ON_STAGE_MAX = 4
+_DEADLIER = {"stragglers": 5, "awaited": 5, "fetches": 25, "exceptions": 5}
+"""By what the chance to die at a store is multiplied: verbs that take few steps would hardly ever die at each of them."""
+_JOBS = tuple(job.name for job in reconcile.JOBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How bad it is: chances per port call, per request, or per action."""
+
+    fail: float = 0.0
+    die: float = 0.0
+    power_cut: float = 0.0
+    again: float = 0.0
+    """That the bus brings what somebody else still holds."""
+    answer_lost: float = 0.0
+    """That the provider does not hear the yes."""
+    late: float = 0.0
+    """That a request is under way for longer than its signature is good for."""
+    job: float = 0.0
+    """That a job of reconcile is started."""
+
+    @classmethod
+    def of(cls, random: Random) -> "Weather":
+        """Draw a weather, from a breeze to a hurricane."""
+        force = random.choice((0.2, 1.0, 1.0, 3.0))
+        return cls(
+            fail=0.02 * force,
+            die=0.004 * force,
+            power_cut=0.002 * force,
+            again=0.05,
+            answer_lost=0.03 * force,
+            late=0.02,
+            job=0.012,
+        )
+
+
+CALM = Weather()
+
+
+@dataclass(slots=True, eq=False)
+class Posting:
+    """A request that a provider keeps posting until it hears a yes."""
+
+    send: Send
+    attempt: int
+    due_at: datetime
+
+    @property
+    def is_forged(self) -> bool:
+        """Return whether its signature does not hold."""
+        return self.send.kind is Kind.FORGED
+
+    @property
+    def makes_sense(self) -> bool:
+        """Return whether its content can be read with certainty."""
+        return self.send.kind is not Kind.CORRUPTED
+
+
+class SimClock:
+    """The clock of the simulation: it ticks a millisecond whenever it is read."""
+
+    def __init__(self, instant: datetime = MORNING_AFTER) -> None:
+        """Start at an instant."""
+        self.instant = instant
+
+    def now(self) -> datetime:
+        """Return this instant."""
+        self.instant += timedelta(milliseconds=1)
+        return self.instant
+
+    def put_forward(self, span: timedelta) -> None:
+        """Let time pass."""
+        self.instant += span
+
+
+class TownSecrets:
+    """Secrets of one live version each."""
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """Return the signing key of a provider."""
+        return (WEBHOOK_SECRETS[name.removesuffix("-webhook")],)
+
+    def refresh(self, name: str) -> tuple[str, ...]:
+        """Return the same: nothing is rotated here."""
+        return self.versions(name)
+
+
+class World:
+    """One world in one town. `decide` overrules the weather's fate of each port call: crashes at one chosen step."""
+
+    def __init__(
+        self,
+        town: Town,
+        random: Random,
+        weather: Weather = CALM,
+        decide: Callable[[str, str], Fate] | None = None,
+    ) -> None:
+        """Build everything, empty."""
+        self.town = town
+        self.random = random
+        self.weather = weather
+        self.situations: Counter[str] = Counter()
+        self.clock = SimClock()
+        self.raw = MemoryRawStore()
+        self.rejected = MemoryRejectedStore()
+        self.casebook = MemoryCasebook()
+        self.director = Director(random, decide or self._fate, self._watch)
+        self.bus = MemoryEventBus(random, weather.again)
+        self.ledger = MemoryLedgerStore(self._between, self._committed)
+        self.auditor = Auditor(town, self.raw, self.ledger, self.casebook, self.situations)
+        self._numbers = count(1)
+        self._wire()
+
+    def _wire(self) -> None:
+        director = self.director
+        raw, ledger = guarded(self.raw, "raw", director), guarded(self.ledger, "ledger", director)
+        bus = guarded(self.bus, "bus", director)
+        self.subscription = bus
+        self.receiving = receiving.Receiving(
+            providers=self.town.providers,
+            secrets=TownSecrets(),
+            raw=raw,
+            rejected=self.rejected,
+            bus=bus,
+            new_delivery_id=self.new_id,
+        )
+        self.deriving = deriving.Deriving(self.town.providers, raw, ledger, "simulated")
+        self.reconciling = reconcile.Reconciling(
+            counterparties={
+                name: reconcile.Counterparty(
+                    self.town.providers[name].capabilities, guarded(self.town.apis[name], "api", director)
+                )
+                for name in PROVIDERS
+            },
+            raw=raw,
+            bus=bus,
+            ledger=ledger,
+            casebook=guarded(self.casebook, "casebook", director),
+            clock=self.clock,
+            new_delivery_id=self.new_id,
+            new_run_id=self.new_id,
+        )
+
+    def new_id(self, now: datetime) -> str:
+        """Return ids in the order of time, then of asking."""
+        return f"{to_ms(now):013d}-{next(self._numbers):06d}"
+
+    # What happens at a step
+
+    def _fate(self, actor: str, call: str) -> Fate:
+        if not actor or self.weather is CALM:
+            return Fate.NOTHING
+        drawn = self.random.random()
+        is_after = self.random.random() < 0.5
+        die = self.weather.die * (1 if call.startswith("api.") else _DEADLIER.get(actor, 1))
+        if drawn < die:
+            self.situations[f"{actor} died {'after' if is_after else 'before'} {call}"] += 1
+            return Fate.DIE_AFTER if is_after else Fate.DIE_BEFORE
+        if drawn < die + self.weather.fail:
+            self.situations[f"{call} failed {'after' if is_after else 'before'} its effect"] += 1
+            return Fate.FAIL_AFTER if is_after else Fate.FAIL_BEFORE
+        return Fate.NOTHING
+
+    def _watch(self, _call: str) -> None:
+        self.auditor.after_step()
+
+    def _between(self) -> None:
+        self.director.step("ledger.commit", lambda: None)
+
+    def _committed(self, effects: Effects) -> None:
+        self.auditor.committed(effects)
+
+    # The verbs
+
+    def receive(self, posting: Posting, signed_at: datetime) -> bool:
+        """Let the door take one request; return whether its sender heard a yes."""
+        send = _numbered(posting)
+        request = send.request(WEBHOOK_SECRETS, signed_at)
+        call = receiving.Call(send.emission.provider, request.target, request.headers, request.body)
+        try:
+            delivery = asyncio.run(receiving.receive(call, self.receiving, self.clock.now()))
+        except RefusedError as refused:
+            self.situations[f"refused: {refused.refusal.value}"] += 1
+            if not posting.is_forged:
+                self.situations["a genuine request was too late and came again"] += 1
+            return False
+        except TransientError:
+            self.situations["the door asked to be called again"] += 1
+            return False
+        self.auditor.accepted(delivery, request.body, is_forged=posting.is_forged, makes_sense=posting.makes_sense)
+        return True
+
+    def derive(self, limit: int) -> int:
+        """Derive what the bus holds; return how many deliveries that was."""
+        leased = self.subscription.lease(limit, self.clock.now())
+        if not leased:
+            return 0
+        lease_ids = [each.lease_id for each in leased]
+        self.situations["an announcement came again"] += sum(each.attempt > 1 for each in leased)
+        try:
+            deriving.derive([each.announcement.object_name for each in leased], self.deriving, self.clock.now())
+        except TransientError:
+            self.situations["derive gave its announcements back"] += 1
+            self.subscription.release(lease_ids, self.clock.now())
+            return 0
+        self.subscription.acknowledge(lease_ids)
+        return len(leased)
+
+    def reconcile(self, job: str, window: Window) -> list[ReconciliationRun]:
+        """Run one job. Stragglers are looked for among what came lately; the other windows are of the season."""
+        now = self.clock.now()
+        window = Window(now - timedelta(days=7), now) if job == "stragglers" else window
+        runs = reconcile.reconcile(job, self.reconciling, window, now)
+        for run in runs:
+            self.situations[f"a run of {job} failed"] += run.has_failed
+            self.situations["a difference was opened"] += run.opened
+            self.situations["a difference was closed"] += run.closed
+            self.situations["a lost delivery was announced again"] += run.counts.get("announced_again", 0)
+            self.situations["something was fetched"] += run.counts.get("fetched", 0)
+        return runs
+
+    # The story
+
+    def live_through(self, postings: list[Posting]) -> None:
+        """Let a storm go over the town, then peace; then check what must hold at rest."""
+        waiting = self.storm(postings)
+        self.find_peace(waiting)
+
+    def find_peace(self, waiting: list[Posting]) -> None:
+        """Let everything arrive, be derived and be reconciled, without accidents, until nothing changes any more."""
+        self.weather = CALM
+        self.director.finish()
+        for posting in waiting:
+            self.receive(posting, self.clock.now())
+        self._drain()
+        for _ in range(PASSES_MAX):
+            self.clock.put_forward(timedelta(hours=1))
+            runs = [run for job in _JOBS for run in self.reconcile(job, self.town.window)]
+            derived = self._drain()
+            if not derived and not any(run.opened or run.closed or run.has_failed for run in runs):
+                break
+        self.situations["contended"] = self.ledger.contended
+        self.situations["given to two at once"] = self.bus.leased_beside
+        self.auditor.at_rest()
+        kept = list(self.raw.deliveries(ALL_TIME))
+        self.auditor.same_state("I3", "deriving everything backwards", self.hash, self._replayed(kept[::-1]))
+        self.auditor.same_state("I8", "replaying the raw store into an empty ledger", self.hash, self._replayed(kept))
+
+    @property
+    def hash(self) -> str:
+        """The state hash of the ledger."""
+        return state_hash(self.ledger.entities())
+
+    def _replayed(self, deliveries: Sequence[Delivery]) -> str:
+        empty = MemoryLedgerStore()
+        world = replace(self.deriving, raw=self.raw, ledger=empty)
+        for _ in deriving.replay(deliveries, world, self.clock.now()):
+            pass
+        return state_hash(empty.entities())
+
+    def _drain(self) -> int:
+        derived = 0
+        for _ in range(10_000):
+            count_now = self.derive(50)
+            derived += count_now
+            if not count_now and not self.bus.depth():
+                return derived
+            if not count_now:
+                self.clock.put_forward(timedelta(minutes=11))
+        raise AssertionError("the bus never becomes empty")
+
+    def storm(self, postings: list[Posting]) -> list[Posting]:
+        """Let accidents happen until all that was posted is derived; return what no sender has heard a yes to."""
+        waiting = list(postings)
+        for _ in range(_STORM_ACTIONS_MAX):
+            if not waiting and not self.director.actors and not self.bus.depth():
+                break
+            self.clock.put_forward(timedelta(milliseconds=self.random.randrange(400)))
+            self._act(waiting)
+        self._aftermath()
+        return waiting
+
+    def _aftermath(self) -> None:
+        """Let every job run in the same weather, now and then twice at once, with deriving beside it."""
+        for job in _JOBS * 2:
+            for _ in range(self.random.choice((1, 1, 2))):
+                self._start_job(job)
+            self.director.start("derive", lambda: self._derive_in_a_storm(8))
+            self.director.finish()
+
+    def _act(self, waiting: list[Posting]) -> None:
+        draw = self.random.random()
+        on_stage = len(self.director.actors)
+        if draw < self.weather.power_cut:
+            self._cut_power()
+        elif on_stage >= _ON_STAGE_MAX or (on_stage and draw < 0.75):
+            self.director.go_on()
+        elif self.random.random() < self.weather.job:
+            self._start_job(self.random.choice(_JOBS))
+        elif waiting and self.random.random() < 0.6:
+            self._start_receiving(waiting)
+        else:
+            limit = self.random.choice((1, 1, 3, 8))
+            self.situations["two derives at once"] += any(each.name == "derive" for each in self.director.actors)
+            self.director.start("derive", lambda: self._derive_in_a_storm(limit))
+
+    def _cut_power(self) -> None:
+        self.situations["a power cut with verbs under way"] += bool(self.director.kill_all())
+        lost = self.bus.cut_power()
+        self.situations["announcements were lost in a power cut"] += lost
+        self.situations["power cuts"] += 1
+
+    def _start_job(self, job: str) -> None:
+        window = self.random.choice(weeks_of(self.town.window))
+        self.clock.put_forward(timedelta(minutes=self.random.choice((1, 5, 30))))
+        self.situations[f"two runs of {job} at once"] += any(each.name == job for each in self.director.actors)
+
+        def work() -> None:
+            try:
+                self.reconcile(job, window)
+            except TransientError:
+                self.situations["a job could not even record its run"] += 1
+
+        self.director.start(job, work)
+
+    def _start_receiving(self, waiting: list[Posting]) -> None:
+        posting = waiting.pop(self.random.randrange(min(len(waiting), 30)))
+        signed_at = self.clock.now()
+        if self.random.random() < self.weather.late:
+            self.clock.put_forward(timedelta(minutes=6))
+
+        def work() -> None:
+            was_heard = self.receive(posting, signed_at) and self.random.random() >= self.weather.answer_lost
+            if (was_heard or posting.is_forged) and posting in waiting:
+                waiting.remove(posting)
+
+        # Until its sender has heard a yes it will come again, whatever becomes of this attempt.
+        posting.attempt += 1
+        waiting.append(posting)
+        self.director.start("receive", work)
+
+    def _derive_in_a_storm(self, limit: int) -> None:
+        try:
+            self.derive(limit)
+        except TransientError:
+            self.situations["derive could not reach the bus"] += 1
+
+
+def _numbered(posting: Posting) -> Send:
+    """Return the request with the number of its attempt."""
+    return posting.send._replace(attempt=posting.attempt)
+
+
+def postings_of(town: Town, chaos: Chaos) -> list[Posting]:
+    """Return what the providers will post. Oversized bodies are stopped before any verb sees them, so none is posted."""
+    sends = [send for send in Plan(town.season, chaos).sends() if send.flaw != "oversized"]
+    return [Posting(send, send.attempt, MORNING_AFTER) for send in sends]
+
+
+def clean_hash(town: Town) -> str:
+    """Return the state hash of an undisturbed run in order."""
+    world = World(town, Random(0))  # noqa: S311  a seed is the point
+    world.find_peace(postings_of(town, Chaos()))
+    return world.hash
