@@ -102,9 +102,19 @@ def _field_departures(shape: Shape, value: Mapping[str, Any], path: str) -> Iter
 
 
 def _form_departures(shape: Shape, value: Any, path: str) -> Iterator[Departure]:
-    """Yield the departures from the alternative that the value departs from least."""
-    tried = [list(departures(form, value, path)) for form in shape.alternatives.values()]
-    yield from min(tried, key=len)
+    """Yield the departures from the alternative that is meant."""
+    meant = min(shape.alternatives.values(), key=lambda form: _misfit(form, value))
+    yield from departures(meant, value, path)
+
+
+def _misfit(form: Shape, value: Any) -> tuple[bool, int, int]:
+    """Return how badly a form fits a value by its outline alone: its type, then fields that lack, then fields too many.
+
+    What is wrong deeper inside does not count: many wrong amounts must not make a sale look like a form without any.
+    """
+    has_another_type = _type_of(value) not in form.all_types
+    names = value.keys() if isinstance(value, dict) else set()
+    return has_another_type, len(form.required - names), len(names - form.properties.keys())
 
 
 _TYPES = {type(None): "null", bool: "boolean", int: "integer", Decimal: "number", str: "string", list: "array"}

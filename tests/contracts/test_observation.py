@@ -165,6 +165,15 @@ def test_reads_a_moved_transaction_as_the_thin_one(pinned_contract: Contract, bo
     assert [(each.kind, each.path) for each in _of(pinned_contract, body)] == [(K.CHANGED_TYPE, "data._id")]
 
 
+def test_many_wrong_amounts_do_not_hide_each_other(pinned_contract: Contract, bodies: dict[str, list[Body]]) -> None:
+    """Asiento takes a sale for a sale however many of its amounts are written otherwise, and names the amounts."""
+    body = deepcopy(bodies["transaction.completed"][0])
+    ticket = body["data"]["tickets"][0]
+    body["data"]["tickets"] = [{**ticket, "total": str(ticket["total"])} for _ in range(40)]
+    found = set(_of(pinned_contract, body))
+    assert {(each.kind, each.path, each.is_money) for each in found} == {(K.CHANGED_TYPE, "data.tickets[].total", True)}
+
+
 def test_takes_a_known_word_in_any_case(pinned_contract: Contract, bodies: dict[str, list[Body]]) -> None:
     """Asiento takes the platform's words in any case, as its reader does, where the contract says so."""
     body = deepcopy(bodies["ticket.created"][0])

@@ -5,57 +5,18 @@ is part of is what the movement itself says (`payout_id`); a link table beside t
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC
 
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import Quarantine, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value
 from shared.providers.stripe import payloads
 from shared.providers.stripe.capabilities import NAME
-from shared.providers.toolkit.csv_rows import BadRows, Form, Row, read_rows, read_table
+from shared.providers.stripe.report_forms import MOVEMENTS, PAYOUTS
+from shared.providers.toolkit.csv_rows import Form, Row, read_rows, read_table
 from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import require_id
 from shared.providers.toolkit.readings import file_reading
 from shared.providers.toolkit.values import in_our_words, link, stated
-
-MOVEMENTS = Form(
-    name="balance_transactions",
-    columns={
-        "id": ("id", "balance_transaction_id"),
-        "gross": ("amount",),
-        "fee": ("fee",),
-        "net": ("net",),
-        "currency": ("currency",),
-        "created_at": ("created",),
-        "told_at": ("_fivetran_synced",),
-        "status": ("status",),
-        "type": ("type",),
-        "source": ("source",),
-        "payout_id": ("payout_id",),
-    },
-    required=frozenset(
-        {"id", "gross", "fee", "net", "currency", "created_at", "status", "type", "source", "payout_id"}
-    ),
-    zone=UTC,
-    # A movement that is missing from its payout would make a difference of it: the export is believed whole or not at all.
-    bad_rows=BadRows.HOLD_THE_FILE,
-)
-PAYOUTS = Form(
-    name="payouts",
-    columns={
-        "id": ("id", "payout_id"),
-        "net": ("amount",),
-        "currency": ("currency",),
-        "created_at": ("created",),
-        "told_at": ("_fivetran_synced",),
-        "settled_at": ("arrival_date",),
-        "status": ("status",),
-        "livemode": ("livemode",),
-    },
-    required=frozenset({"id", "net", "currency", "created_at", "settled_at", "status", "livemode"}),
-    zone=UTC,
-    bad_rows=BadRows.HOLD_THE_FILE,
-)
 
 
 def read_report(delivery: Delivery) -> Reading:

@@ -10,6 +10,7 @@ from shared.domain.errors import SettingsError
 from shared.providers.toolkit import capability_table, registry
 
 FILES = {"__init__.py", "capabilities.py", "signature.py", "payloads.py", "translate.py"}
+REPORT_FILES = {"report.py", "report_forms.py"}
 
 
 def test_finds_every_provider_by_its_folder() -> None:
@@ -28,10 +29,11 @@ def test_names_the_known_ones_where_one_is_unknown() -> None:
 
 @pytest.mark.parametrize("name", registry.names())
 def test_every_provider_has_the_same_files(name: str) -> None:
-    """Asiento keeps the same files in each provider; the client only where there is an API."""
+    """Asiento keeps the same files in each provider; the client only where there is an API, the reports where there are any."""
     provider = registry.load(name)
     folder = Path(capability_table.__file__).parents[1] / name
     expected = FILES | ({"client.py"} if provider.open_api else set())
+    expected |= REPORT_FILES if (folder / "report.py").is_file() else set()
     assert {path.name for path in folder.glob("*.py")} == expected
     assert bool(provider.capabilities.fetchable) == bool(provider.open_api)
 
