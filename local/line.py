@@ -14,7 +14,7 @@ from time import sleep
 from local.simulator import Secrets, Send
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import NotFoundError, RefusedError, TransientError
-from shared.domain.reconciliation import ReconciliationRun
+from shared.domain.reconciliation import LISTING_JOB, ReconciliationRun
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline import derive, receive, reconcile
 from shared.pipeline.reconciliation.awaited import awaited
@@ -159,6 +159,7 @@ def _still_open(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconcilin
     found = {
         (difference.mismatch.key.provider, difference.mismatch.key.kind, difference.window)
         for difference in world.casebook.open_differences()
+        if difference.job == LISTING_JOB
     }
     narrowed = []
     for provider, kind, span in sorted(found, key=lambda each: (each[0], each[1], each[2].start)):
