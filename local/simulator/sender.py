@@ -9,12 +9,13 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 import aiohttp
+import uvloop
 from yarl import URL
 
 from local.simulator.chaos import Send
 from local.simulator.signing import Secrets
 
-CONCURRENCY = 32
+CONCURRENCY = 96
 _LOOPBACK_HOSTS = frozenset(("127.0.0.1", "localhost", "::1"))
 _TIMEOUT_S = 60
 _UNREACHED = 0
@@ -60,7 +61,8 @@ def send(
 
     Raises ValueError where the door is not on this machine: forged requests are made for nobody else.
     """
-    return asyncio.run(send_all(sends, receive_url, secrets, concurrency=concurrency, on_progress=on_progress))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(send_all(sends, receive_url, secrets, concurrency=concurrency, on_progress=on_progress))
 
 
 async def send_all(

@@ -6,6 +6,8 @@ from hashlib import sha256
 
 from shared.domain.fold import Entity, canonical
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
 
 def state_hash(entities: Iterable[Entity]) -> str:
     """Return the digest over the canonical folded values of entities given in order of their keys.
@@ -15,7 +17,6 @@ def state_hash(entities: Iterable[Entity]) -> str:
     digest = sha256()
     for entity in entities:
         if not entity.is_awaited:
-            line = json.dumps(canonical(entity), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-            digest.update(line.encode())
+            digest.update(_encode(canonical(entity)).encode())
             digest.update(b"\n")
     return digest.hexdigest()

@@ -16,6 +16,9 @@ from shared.domain.errors import TransientError
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process before the error is transient."""
 
+CHECKPOINT_PAGES = 16_384
+"""How far the write-ahead log grows (64 MiB) before it is written back: a page that changes often is written back once."""
+
 
 class Durability(StrEnum):
     """What survives: FULL, a power cut after commit; NORMAL, a killed process (a power cut may lose the last commits)."""
@@ -52,6 +55,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._durability.value}")
             connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._local.connection = connection
             with self._opening:
                 self._connections.append(connection)
