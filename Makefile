@@ -21,7 +21,7 @@ DOORS := receive derive reconcile rebuild_bi
 
 .PHONY: demo
 demo: $(VENV)/runtime.stamp ## A season of ticket sales, end to end, with its proofs (under two minutes)
-	@$(BIN)/asiento demo
+	@$(BIN)/asiento demo --home .asiento-demo --fresh
 
 .PHONY: demo-cloud
 demo-cloud: $(VENV)/dev.stamp ## A season through the four doors on the Google adapters, over emulators, held against embedded

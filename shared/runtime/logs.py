@@ -19,7 +19,8 @@ def configure(*, level: str, as_json: bool) -> None:
             *shape,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout if as_json else sys.stderr),
+        # The stream is looked up for each line: whoever redirects it later is followed.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if as_json else sys.stderr),
         cache_logger_on_first_use=False,
     )
 
