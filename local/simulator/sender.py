@@ -8,16 +8,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 from urllib.parse import urlsplit
 
-import aiohttp
 import uvloop
-from yarl import URL
 
+from local.keepalive import KeepAlive, request_bytes
 from local.simulator.chaos import Send
 from local.simulator.signing import Secrets
 
 CONCURRENCY = 96
 _LOOPBACK_HOSTS = frozenset(("127.0.0.1", "localhost", "::1"))
-_TIMEOUT_S = 60
 _UNREACHED = 0
 """The status noted where no answer came."""
 _OK, _REDIRECT = 200, 300
@@ -77,50 +75,61 @@ async def send_all(
     _require_loopback(receive_url)
     report = SendReport()
     started = perf_counter()
-    async with aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
-        connector=aiohttp.TCPConnector(limit=concurrency),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as session:
-        door = _Door(session, receive_url.rstrip("/"), secrets)
-        waiting = iter(sends)
-        workers = [_work(door, waiting, report, on_progress) for _ in range(concurrency)]
-        await asyncio.gather(*workers)
+    waiting = iter(sends)
+    posters = [_Poster(waiting, receive_url, secrets, report, on_progress) for _ in range(concurrency)]
+    await asyncio.gather(*(poster.run() for poster in posters))
     report.duration_s = perf_counter() - started
     return report
 
 
-async def _work(door: "_Door", waiting: Iterator[Send], report: SendReport, on_progress: Progress | None) -> None:
-    """Take the next request from those that all workers share, until there are none left."""
-    for planned in waiting:
-        status = await door.post(planned)
-        report.by_status[status] += 1
-        report.by_kind[planned.kind.value, planned.emission.provider, planned.flaw, status] += 1
+class _Poster:
+    """One of the connections that share the requests to make; it connects again where the door hangs up."""
+
+    def __init__(
+        self, waiting: Iterator[Send], receive_url: str, secrets: Secrets, report: SendReport, told: Progress | None
+    ) -> None:
+        address = urlsplit(receive_url)
+        self._host, self._port = address.hostname or "", address.port or 80
+        self._waiting = waiting
+        self._secrets = secrets
+        self._report = report
+        self._told = told
+        self._posted: Send | None = None
+        self._is_finished = False
+
+    async def run(self) -> None:
+        """Post until there is nothing left to post."""
+        loop = asyncio.get_running_loop()
+        while not self._is_finished:
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: KeepAlive(self._take, self._answered), self._host, self._port
+                )
+            except OSError:
+                if self._take() is not None:
+                    self._answered(_UNREACHED)
+                continue
+            await connection.ended
+
+    def _take(self) -> bytes | None:
+        """Return the next request, signed now."""
+        self._posted = next(self._waiting, None)
+        if self._posted is None:
+            self._is_finished = True
+            return None
+        request = self._posted.request(self._secrets, datetime.now(UTC))
+        return request_bytes(f"{self._host}:{self._port}", request.target, request.headers, request.body)
+
+    def _answered(self, status: int) -> None:
+        planned = self._posted
+        if planned is None:
+            return
+        self._report.by_status[status] += 1
+        self._report.by_kind[planned.kind.value, planned.emission.provider, planned.flaw, status] += 1
         if not planned.flaw and not _OK <= status < _REDIRECT:
-            report.unacknowledged.append(planned)
-        if on_progress is not None:
-            on_progress(1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """The receiving door, and the keys that it believes."""
-
-    session: aiohttp.ClientSession
-    base_url: str
-    secrets: Secrets
-
-    async def post(self, planned: Send) -> int:
-        """Post one request, signed now, and return the status of the answer; 0 where none came."""
-        request = planned.request(self.secrets, datetime.now(UTC))
-        # The address is sent as it was signed, not normalised.
-        url = URL(self.base_url + request.target, encoded=True)
-        try:
-            async with self.session.post(url, headers=request.headers, data=request.body) as answer:
-                await answer.read()
-                return answer.status
-        except (aiohttp.ClientError, TimeoutError):
-            return _UNREACHED
+            self._report.unacknowledged.append(planned)
+        if self._told is not None:
+            self._told(1)
 
 
 def _require_loopback(receive_url: str) -> None:
