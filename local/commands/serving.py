@@ -14,6 +14,7 @@ from local.context import DEFAULT_HOME, AsJson, Home
 from local.dispatcher import Dispatcher
 from local.doors import NAMES, serve_functions
 from local.scheduler import Scheduler
+from local.signals import until_stopped
 from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Season, send
 from shared.domain.errors import SettingsError
 from shared.runtime import wiring
@@ -60,11 +61,8 @@ def serve(
             )
         )
 
-        async def run() -> None:
-            await asyncio.gather(dispatcher.run(), scheduler.run())
-
         try:
-            asyncio.run(run())
+            asyncio.run(until_stopped(dispatcher.run(), scheduler.run()))
         finally:
             parts.close()
 
@@ -116,7 +114,7 @@ def simulate(
             table("The company's books, centavos", ("figure", ">"), list(season.books.totals().items()))
         if stay:
             out.print(f"the providers' APIs answer on http://127.0.0.1:{api_port}; stop with control-C")
-            asyncio.run(asyncio.Event().wait())
+            asyncio.run(until_stopped())
     if report.by_status.get(0):
         raise SettingsError(
             f"{report.by_status[0]:,} requests got no answer from {to}; is `asiento serve` running there?"

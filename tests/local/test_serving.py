@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -49,9 +48,9 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, int]]:
                 try:
                     yield tmp_path, port
                 finally:
-                    simulation.send_signal(signal.SIGINT)
+                    simulation.terminate()
         finally:
-            server.send_signal(signal.SIGINT)
+            server.terminate()
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
