@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from shared.domain.deliveries import Announcement, Channel
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.times import Window
@@ -12,6 +14,8 @@ from shared.pipeline.reconciliation.world import Reconciling
 GRACE = timedelta(minutes=2)
 """How long an announced delivery may take to its outcome before it counts as lost on the way."""
 CHUNK = 1_000
+
+log = structlog.get_logger("reconcile")
 
 
 def stragglers(world: Reconciling, window: Window, now: datetime, grace: timedelta = GRACE) -> list[ReconciliationRun]:
@@ -33,6 +37,8 @@ def _announce_again(world: Reconciling, due: Window) -> Report:
             world.bus.publish_all(again)
         seen += len(names)
         announced += len(again)
+    if announced:
+        log.warning("stragglers announced", count=announced)
     return Report({"kept": seen, "announced_again": announced})
 
 
