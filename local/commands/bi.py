@@ -13,6 +13,7 @@ from shared.domain.errors import SettingsError
 from shared.domain.money import Money
 from shared.pipeline.rebuild_bi import rebuild as rebuild_layer
 from shared.pipeline.trace import SHOWN_MAX, figures, trace_figure
+from shared.ports.warehouse import Warehouse
 from shared.runtime import wiring
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.jobs import rebuild_document
@@ -113,7 +114,7 @@ def _row(judgement: Judgement) -> tuple[object, ...]:
     return (*judgement.grain, state)
 
 
-def _latest_certificates(warehouse: Any) -> list[dict[str, Any]]:
+def _latest_certificates(warehouse: Warehouse) -> list[dict[str, Any]]:
     sql = (
         "SELECT * FROM certificates.certificate WHERE build_id = (SELECT MAX(build_id) FROM certificates.certificate) "
         "ORDER BY month, currency, business_unit"
@@ -131,7 +132,7 @@ def _list_traceable(view: str | None, *, as_json: bool) -> None:
         table("What can be traced", ("view", "figure"), found)
 
 
-def _list_rows(warehouse: Any, view: str, figure: str, *, as_json: bool) -> None:
+def _list_rows(warehouse: Warehouse, view: str, figure: str, *, as_json: bool) -> None:
     if (view, figure) not in set(figures()):
         raise SettingsError(f"{view}.{figure} cannot be traced; `asiento trace` alone lists what can")
     rows = list(warehouse.query(f"SELECT * FROM {view} ORDER BY 1, 2, 3 LIMIT 10", {}))  # noqa: S608  a view of ours
