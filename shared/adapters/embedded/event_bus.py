@@ -4,12 +4,12 @@ Its commits survive a killed process. A power cut may lose the last ones: the by
 the straggler job announces again what has no outcome.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.embedded.group_writer import GroupWriter
 from shared.adapters.embedded.sqlite import Database, Durability
 from shared.domain.deliveries import Announcement, Channel
 from shared.domain.times import to_ms
@@ -39,11 +39,10 @@ class SqliteEventBus:
         self._database = Database(path, _SCHEMA, Durability.NORMAL)
         self._ack_deadline = timedelta(seconds=ack_deadline_s)
         self._attempts_max = attempts_max
-        self._writer: GroupWriter[Announcement, None] = GroupWriter(self._insert)
 
     async def publish(self, announcement: Announcement) -> None:
         """Announce one kept delivery."""
-        await self._writer.submit(announcement)
+        await asyncio.to_thread(self._insert, [announcement])
 
     def publish_all(self, announcements: Sequence[Announcement]) -> None:
         """Announce many in one transaction."""
@@ -102,17 +101,15 @@ class SqliteEventBus:
         return int(self._database.rows("SELECT count(*) FROM messages WHERE is_dead = 0")[0][0])
 
     def close(self) -> None:
-        """Write what waits and close the file."""
-        self._writer.close()
+        """Close the file."""
         self._database.close()
 
-    def _insert(self, announcements: Sequence[Announcement]) -> list[Exception | None]:
+    def _insert(self, announcements: Sequence[Announcement]) -> None:
         with self._database.transaction() as connection:
             connection.executemany(
                 _INSERT,
                 ((each.object_name, each.delivery_id, each.provider, each.channel.value) for each in announcements),
             )
-        return [None] * len(announcements)
 
 
 def _parts(lease_id: str) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """Asiento keeps bytes once and for ever, also when its process is killed (I1, I2)."""
 
-import asyncio
 import os
 import signal
 import sqlite3
@@ -14,9 +13,7 @@ import pytest
 
 from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.errors import ConflictError
 from shared.domain.times import ALL_TIME
-from shared.ports.raw_store import Created
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -39,45 +36,20 @@ def test_not_even_sql_changes_what_was_kept(tmp_path: Path, statement: str) -> N
     store.close()
 
 
-def test_one_flush_serves_all_that_wait(tmp_path: Path) -> None:
-    """Asiento groups concurrent deliveries into few flushes, and each caller gets its own answer."""
-    store = SqliteRawStore(tmp_path / "raw.db")
-    batches: list[int] = []
-    insert = store._insert
-
-    def counting(deliveries: list[Delivery]) -> list[Created | Exception]:
-        batches.append(len(deliveries))
-        return insert(deliveries)
-
-    store._writer._write = counting  # type: ignore[assignment]  # observes the flushes of the real writer
-
-    async def burst() -> list[Created | BaseException]:
-        clash = delivery(7, b"other bytes")
-        return await asyncio.gather(
-            *(store.create(delivery(number)) for number in range(200)), store.create(clash), return_exceptions=True
-        )
-
-    results = asyncio.run(burst())
-    assert results[:200] == [Created.CREATED] * 200
-    assert isinstance(results[200], ConflictError)
-    assert sum(batches) == 201
-    assert len(batches) < 50
-    assert [each.delivery_id for each in store.deliveries(ALL_TIME)] == [f"d{number:06}" for number in range(200)]
-    store.close()
-
-
 KEEPER = """
     import asyncio, sys
     from datetime import UTC, datetime
     from pathlib import Path
+    from shared.adapters.embedded.event_bus import SqliteEventBus
     from shared.adapters.embedded.raw_store import SqliteRawStore
     from shared.domain.deliveries import Channel, Delivery
+    from shared.pipeline.keeping import in_groups
 
-    store = SqliteRawStore(Path(sys.argv[1]))
+    keep_in_groups = in_groups(SqliteRawStore(Path(sys.argv[1])), SqliteEventBus(Path(sys.argv[1] + ".bus")))
 
     async def keep(number):
         name = f"d{number:06}"
-        await store.create(Delivery(name, "betterez", Channel.WEBHOOK, datetime(2026, 3, 1, 12, tzinfo=UTC), "/", {}, b"{}"))
+        await keep_in_groups(Delivery(name, "betterez", Channel.WEBHOOK, datetime(2026, 3, 1, 12, tzinfo=UTC), "/", {}, b"{}"))
         sys.stdout.write(name + "\\n")  # the acknowledgement
         sys.stdout.flush()
 
@@ -122,6 +94,6 @@ def test_the_rejected_are_bounded_and_counted(tmp_path: Path) -> None:
     assert sum(1000 for _ in kept) <= 150_000
     assert kept[-1] == "d000399"
     assert counts == {"signature_wrong": 400, "dropped": 400 - len(kept)}
-    store.discard("d000399")
+    store.discard(delivery(399, b"", NOW + timedelta(seconds=399)))
     assert [each.delivery_id for each, _ in store.rejected()] == kept[:-1]
     store.close()

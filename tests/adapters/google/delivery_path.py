@@ -14,7 +14,7 @@ from shared.domain.errors import TransientError
 from shared.domain.times import Window
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.receive import Call, Receiving, receive
-from shared.ports.event_bus import Leased, Subscription
+from shared.ports.event_bus import EventBus, Leased, Subscription
 from tests.conformance.samples import NOON, after
 from tests.functions.signed import event, payment, signature
 
@@ -29,6 +29,7 @@ class DeliveryPath:
     """All that a delivery passes through, and a hand on the bus's clock."""
 
     receiving: Receiving
+    bus: EventBus
     deriving: Deriving
     subscription: Subscription
     put_forward: Callable[[int], None]
@@ -58,7 +59,7 @@ class DeliveryPath:
     def _announce_stragglers(self) -> int:
         kept = list(self.deriving.raw.deliveries(DAY))
         stragglers = self.deriving.ledger.without_verdict([each.delivery_id for each in kept])
-        self.receiving.bus.publish_all([each.announcement for each in kept if each.delivery_id in stragglers])
+        self.bus.publish_all([each.announcement for each in kept if each.delivery_id in stragglers])
         return len(stragglers)
 
     def _drain(self) -> None:
@@ -97,4 +98,5 @@ def body_of(number: int) -> bytes:
 
 def number_of(delivery: Delivery) -> int:
     """Return which event a delivery carries."""
-    return int(json.loads(delivery.body)["id"].removeprefix("event-"))
+    (paid,) = json.loads(delivery.body)["data"]["transaction"]["payments"]
+    return int(paid["referenceNumber"].removeprefix("R"))

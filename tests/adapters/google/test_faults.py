@@ -23,6 +23,7 @@ from shared.domain.facts import Fact, Stamp
 from shared.domain.outcomes import Outcome
 from shared.domain.state_hash import state_hash
 from shared.pipeline.derive import Deriving, derive_deliveries
+from shared.pipeline.keeping import one_by_one
 from shared.pipeline.receive import Receiving
 from shared.ports.ledger_store import LedgerStore
 from shared.providers.toolkit import registry
@@ -100,7 +101,7 @@ def world(  # noqa: PLR0917  fixtures are named by their arguments
 
     secrets = GoogleSecrets(secret_manager_client, project, HURRIED)
     ledger = GoogleLedgerStore(Documents(firestore_client, f"projects/{project}/databases/(default)", HURRIED))
-    receiving = Receiving(providers, secrets, raw, rejected, bus, new_delivery_id)
+    receiving = Receiving(providers, secrets, one_by_one(raw, bus), rejected, new_delivery_id)
     deriving = Deriving(providers, raw, ledger, "test")
     by_name = {
         "storage": storage.faults,
@@ -109,7 +110,7 @@ def world(  # noqa: PLR0917  fixtures are named by their arguments
         "secrets": secret_manager.faults,
     }
     yield World(
-        DeliveryPath(receiving, deriving, topology.pulling(bus, HURRIED), pubsub.clock.advance),
+        DeliveryPath(receiving, bus, deriving, topology.pulling(bus, HURRIED), pubsub.clock.advance),
         by_name,
         lambda: SqliteLedgerStore(tmp_path / "again.db", Durability.NORMAL),
     )
