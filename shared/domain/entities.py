@@ -118,6 +118,8 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "service_id": _TEXT,
         "travel_day": _TEXT,
         "status": _TEXT,  # published | paused | planned | canceled
+        "capacity": _INT,  # seats of the vehicle that runs the trip
+        "business_unit": _TEXT,
     },
     # A shift: a seller's cash session.
     EntityKind.SHIFT: {
@@ -131,12 +133,15 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
     },
     # A settlement line: what a payment processor says it paid out, withheld or took back. Gross less fee is net.
     EntityKind.SETTLEMENT_LINE: {
-        "line_type": _TEXT,  # payout | dispute | movement | payment | refund | hold | other | *_balance
+        "line_type": _TEXT,  # payout | receipt | dispute | movement | payment | refund | hold | statement | other | *_balance
         "report": _TEXT,  # the kind of report that tells it (release, settlement), where a processor has several
         "description": _TEXT,  # the processor's own word for it
         "payment": _to(EntityKind.PAYMENT),
         "refund": _to(EntityKind.REFUND),
         "payout": _to(EntityKind.SETTLEMENT_LINE),  # the payout that it is part of
+        "reference": _TEXT,  # what the line itself calls the thing that it is about
+        "statement": _to(EntityKind.SETTLEMENT_LINE),  # the statement that it stands in, if any
+        "generation": _INT,  # of a line the one that it stands in, of a statement the highest (docs/settlements.md)
         "gross_minor": _FIXED_INT,
         "fee_minor": _FIXED_INT,  # all that is kept of it: fees, financing, shipping, taxes
         "net_minor": _FIXED_INT,
@@ -144,6 +149,19 @@ FIELDS: Mapping[EntityKind, Mapping[str, Field]] = {
         "business_unit": _TEXT,
         "status": _TEXT,
         "settled_at_ms": _INT,
+    },
+    # A decision: what a person of the company decided about one exception; its id is the exception's (docs/exceptions.md).
+    EntityKind.DECISION: {
+        "decision": _TEXT,  # accept | write_off | correct | assign
+        "exception_kind": _TEXT,
+        "subject": _TEXT,  # what the exception is about: an entity, a delivery, or a difference of an entity
+        "reason": _TEXT,
+        "decided_by": _TEXT,  # a login of the staff
+        "assigned_to": _TEXT,
+        "evidence_digest": _TEXT,  # what the exception showed when it was decided on
+        "amount_minor": _INT,  # the money at risk that was decided on; 0 of XXX where it was not known
+        "currency": _TEXT,
+        "decided_at_ms": _INT,
     },
 }
 
@@ -159,6 +177,7 @@ OCCURRED_AT: Mapping[EntityKind, str] = {
     EntityKind.REFUND: "refunded_at_ms",
     EntityKind.SHIFT: "opened_at_ms",
     EntityKind.SETTLEMENT_LINE: "settled_at_ms",
+    EntityKind.DECISION: "decided_at_ms",
 }
 """The instant by which each kind is listed in a window (a ticket by its trip: that is how the platform lists them)."""
 

@@ -23,6 +23,7 @@ class EntityKind(StrEnum):
     MANIFEST = "manifest"
     SHIFT = "shift"
     SETTLEMENT_LINE = "settlement_line"
+    DECISION = "decision"
 
 
 class EntityKey(NamedTuple):
@@ -98,3 +99,7 @@ class Reading:
     wants: tuple[Want, ...] = ()
     held: tuple[str, ...] = ()
     """Of a file: the lines that could not be read with certainty, and why; its other lines are the facts."""
+    repeats_webhook: bool = False
+    """Of an answer: it repeats what a webhook told, so that on a tie its facts rank as told, not as asked for."""
+    lines: tuple[int, ...] = ()
+    """Of a file: the line on which each fact stands, fact by fact; 0 for what the file says as a whole."""

@@ -1,4 +1,7 @@
-"""Exceptions from state: what is disputed, unsettled or lastingly different is open, and closed when it is gone."""
+"""Exceptions from state: what is disputed, unsettled or lastingly different is open, and closed when it is gone.
+
+What a person has decided stays closed while it shows what was decided on.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,9 +16,15 @@ from shared.domain.findings import (
     unsettled,
 )
 from shared.domain.outcomes import Outcome
-from shared.domain.reconciliation import ReconciliationRun
+from shared.domain.reconciliation import Difference, DifferenceType, ReconciliationRun
+from shared.pipeline.reconciliation.decided import note_decisions
 from shared.pipeline.reconciliation.recording import Report, Work, recorded
-from shared.pipeline.reconciliation.sweeping import is_known_as_not_found, sweep
+from shared.pipeline.reconciliation.sweeping import (
+    is_decided_as_not_found,
+    is_known_as_not_found,
+    is_known_at_its_trip,
+    sweep,
+)
 from shared.pipeline.reconciliation.world import Reconciling
 
 DIFFERENCE_GRACE = timedelta(hours=24)
@@ -28,18 +37,20 @@ KINDS = (
     ExceptionKind.FAILED_DELIVERY,
     ExceptionKind.DIFFERENCE,
 )
-"""The kinds that this job opens and closes; the jobs `awaited` and `fetches` have their own."""
+"""The kinds that this job opens and closes; the jobs `awaited`, `fetches` and `manifests` have their own."""
+
+_TOLD_AT_THEIR_TRIP = (DifferenceType.NO_LIVE_TICKET, DifferenceType.NO_SEAT)
+"""Differences that the job `manifests` makes exceptions of its own kinds."""
 
 
 def exceptions(world: Reconciling, now: datetime, grace: timedelta = DIFFERENCE_GRACE) -> list[ReconciliationRun]:
-    """Make the open exceptions of these kinds exactly those whose cause is there now."""
-    return [
-        recorded(
-            world,
-            Work("exceptions"),
-            lambda by: Report(sweep(world.casebook, KINDS, _causes(world, now - grace, by), by)),
-        )
-    ]
+    """Make the open exceptions of these kinds exactly those whose cause is there now, less what people have decided."""
+    return [recorded(world, Work("exceptions"), lambda by: _sweep(world, now - grace, by))]
+
+
+def _sweep(world: Reconciling, opened_before: datetime, by: Sighting) -> Report:
+    swept = sweep(world.casebook, KINDS, _causes(world, opened_before, by), by)
+    return Report({**swept, **note_decisions(world.ledger, world.casebook, by.at)})
 
 
 def _causes(world: Reconciling, opened_before: datetime, by: Sighting) -> Iterator[FinanceException]:
@@ -58,5 +69,16 @@ def _deliveries(world: Reconciling, by: Sighting) -> Iterator[FinanceException]:
 
 def _differences(world: Reconciling, opened_before: datetime, by: Sighting) -> Iterator[FinanceException]:
     for difference in world.casebook.open_differences():
-        if difference.opened_at <= opened_before and not is_known_as_not_found(world.casebook, difference.mismatch.key):
+        if difference.opened_at <= opened_before and not _is_told_already(world, difference):
             yield persisting(difference, by)
+
+
+def _is_told_already(world: Reconciling, difference: Difference) -> bool:
+    """Return whether people hear of it as not found or at its trip, or have decided about that: one case, one exception."""
+    key = difference.mismatch.key
+    if difference.mismatch.type in _TOLD_AT_THEIR_TRIP or is_known_at_its_trip(world.casebook, key):
+        return True
+    if is_known_as_not_found(world.casebook, key):
+        return True
+    is_absent = difference.mismatch.type is DifferenceType.MISSING_AT_PROVIDER
+    return is_absent and is_decided_as_not_found(world.casebook, key)

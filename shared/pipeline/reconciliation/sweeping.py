@@ -27,3 +27,15 @@ def sweep(
 def is_known_as_not_found(casebook: Casebook, key: EntityKey) -> bool:
     """Return whether people hear already that the provider does not know an entity: one case, one exception."""
     return any(casebook.exceptions(kinds=(ExceptionKind.NOT_FOUND,), subject=str(key)))
+
+
+def is_known_at_its_trip(casebook: Casebook, key: EntityKey) -> bool:
+    """Return whether people hear already that a ticket and the manifest of its trip do not agree."""
+    kinds = (ExceptionKind.PASSENGER_WITHOUT_TICKET, ExceptionKind.TICKET_WITHOUT_SEAT)
+    return any(casebook.exceptions(kinds=kinds, subject=str(key)))
+
+
+def is_decided_as_not_found(casebook: Casebook, key: EntityKey) -> bool:
+    """Return whether people have decided what is to become of an entity that the provider does not know."""
+    episodes = list(casebook.exceptions(kinds=(ExceptionKind.NOT_FOUND,), subject=str(key), is_open=False))
+    return bool(episodes) and episodes[-1].is_settled
