@@ -10,15 +10,18 @@ written from docs/providers.
         report = send(plan.sends(), "http://127.0.0.1:8080", secrets)   # signed as each request leaves
         apis.base_url("betterez")                           # credentials: API_SECRETS
 
-`Plan(season, Chaos())` is the clean run in order. `PaymentsFeed.open(path)` takes sales from a CSV of payments instead of
-a season and is planned and sent in the same way. Signing keys are given by the caller, by provider name; API credentials
-are `Access`'s. Everything is a function of its seeds except the time of sending.
+`Plan(season, Chaos())` is the clean run in order. `Api(season.company, mishaps=Mishaps.plan(season.company, seed=1))`
+answers with seats sold twice, strangers on board, vehicles too small and cents too many. `PaymentsFeed.open(path)`
+takes sales from a CSV of payments instead of a season and is planned and sent in the same way. Signing keys are given
+by the caller, by provider name; API credentials are `Access`'s. Everything is a function of its seeds except the time
+of sending.
 """
 
 from local.simulator.api import API_SECRETS, Access, Api, ApiServer
 from local.simulator.books import Books, Figures
 from local.simulator.chaos import Chaos, Kind, Plan, Send
 from local.simulator.deliveries import Emission, Feed
+from local.simulator.mishaps import Mishaps
 from local.simulator.payments_csv import PaymentsBooks, PaymentsFeed, read_payments
 from local.simulator.season import FIRST_DAY, LAST_DAY, Season
 from local.simulator.sender import SendReport, send, send_all
@@ -37,6 +40,7 @@ __all__ = [
     "Feed",
     "Figures",
     "Kind",
+    "Mishaps",
     "PaymentsBooks",
     "PaymentsFeed",
     "Plan",

@@ -2,6 +2,7 @@
 
 from local.simulator.api.access import API_SECRETS, Access
 from local.simulator.api.app import Api
+from local.simulator.api.misbehaviour import Cut
 from local.simulator.api.server import ApiServer
 
-__all__ = ["API_SECRETS", "Access", "Api", "ApiServer"]
+__all__ = ["API_SECRETS", "Access", "Api", "ApiServer", "Cut"]

@@ -15,6 +15,7 @@ from local.simulator.api.stripe import StripeApi
 from local.simulator.company import Company
 from local.simulator.deliveries import Emission
 from local.simulator.journal import BETTEREZ, MERCADO_PAGO, STRIPE
+from local.simulator.mishaps import Mishaps
 
 
 class Api:
@@ -24,12 +25,20 @@ class Api:
     asked to be sent again.
     """
 
-    def __init__(self, company: Company, *, undelivered: Sequence[Emission] = (), access: Access | None = None) -> None:
-        """Serve a company; `undelivered` are the events that the platform lists as such."""
+    def __init__(
+        self,
+        company: Company,
+        *,
+        undelivered: Sequence[Emission] = (),
+        access: Access | None = None,
+        mishaps: Mishaps | None = None,
+    ) -> None:
+        """Serve a company; `undelivered` are the events that the platform lists as such, `mishaps` what is wrong there."""
         access = access or Access()
         self.sessions = Sessions(access)
         self.misbehaviour = Misbehaviour()
-        betterez = BetterezApi(RecordsServed(company), self.sessions, undelivered)
+        self.mishaps = mishaps or Mishaps()
+        betterez = BetterezApi(RecordsServed(company), self.sessions, undelivered, self.mishaps)
         self.retried = betterez.retried
         self.app = Starlette(
             routes=[

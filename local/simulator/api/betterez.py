@@ -15,6 +15,7 @@ from local.simulator.api.answers import answer, betterez_error, raw_answer
 from local.simulator.api.records_served import RecordsServed
 from local.simulator.deliveries import ATTEMPT_MARK, Emission
 from local.simulator.exact_json import encode, major
+from local.simulator.mishaps import Mishaps
 from local.simulator.moments import day_of
 from local.simulator.payloads import betterez as documents
 from local.simulator.records import Refund, Sale, Shift, Ticket, Trip
@@ -28,9 +29,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 class BetterezApi:
     """What the platform answers, from the records as they stand."""
 
-    def __init__(self, served: RecordsServed, sessions: Sessions, undelivered: Sequence[Emission]) -> None:
-        """Serve the records; `undelivered` are the events that the platform failed to deliver and says so."""
+    def __init__(
+        self, served: RecordsServed, sessions: Sessions, undelivered: Sequence[Emission], mishaps: Mishaps
+    ) -> None:
+        """Serve the records, less what mishaps make of them.
+
+        `undelivered` are the events that the platform failed to deliver and says so.
+        """
         self._served = served
+        self._mishaps = mishaps
         self._company = served.company
         self._sessions = sessions
         self._undelivered = {_undelivered_id(emission): emission for emission in undelivered}
@@ -131,6 +138,8 @@ class BetterezApi:
             return _unknown("SHIFT")
         sales = self._served.sales_by_shift.get(shift.id, [])
         taken = [(part.method, part.amount_minor) for sale in sales for part in sale.payments]
+        if shift.id in self._mishaps.cents_off:
+            taken.append(("cash", self._mishaps.cents_off[shift.id]))
         paid_back = [(line.method, line.amount_minor) for refund in self._refunds(sales) for line in refund.paid_back]
         return answer(
             {
@@ -182,9 +191,10 @@ class BetterezApi:
         return answer(self._manifest_document(trip, has_tickets=True)) if trip else _unknown("MANIFEST")
 
     def _manifest_document(self, trip: Trip, *, has_tickets: bool) -> documents.Document:
-        tickets = self._served.tickets_by_manifest.get(trip.manifest_id, [])
+        tickets = self._mishaps.listed(trip.manifest_id, self._served.tickets_by_manifest.get(trip.manifest_id, []))
         written = [documents.ticket(ticket) for ticket in tickets] if has_tickets else None
-        return documents.manifest(trip, self._company.trip_status[trip.manifest_id], written)
+        capacity = self._mishaps.capacity(trip.manifest_id)
+        return documents.manifest(trip, self._company.trip_status[trip.manifest_id], capacity, written)
 
     # Undeliverables
 

@@ -70,7 +70,8 @@ class StripeApi:
         if collection is None:
             return refusal
         name = request.path_params["collection"]
-        if name not in self._newest_first:
+        known = self._newest_first.get(name)
+        if known is None or len(known) != len(collection.records):
             self._newest_first[name] = sorted(
                 collection.records.values(), key=lambda record: (record.created_s, record.id), reverse=True
             )

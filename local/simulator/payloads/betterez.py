@@ -22,7 +22,7 @@ from local.simulator.records import (
     Ticket,
     Trip,
 )
-from local.simulator.world import CAPACITY, CURRENCY, Station
+from local.simulator.world import CURRENCY, Station
 
 _ITEM_UNITS_A_CENTAVO = 1_000
 _VAT_PERMILLE = 105
@@ -172,7 +172,7 @@ def manifest_status(subject: ManifestStatus) -> Document:
     }
 
 
-def manifest(trip: Trip, status: str, tickets: list[Document] | None) -> Document:
+def manifest(trip: Trip, status: str, capacity: int, tickets: list[Document] | None) -> Document:
     """Return what the API tells of a trip; `tickets` is None where only the manifest was asked for."""
     document = {
         "_id": trip.manifest_id,
@@ -181,7 +181,7 @@ def manifest(trip: Trip, status: str, tickets: list[Document] | None) -> Documen
         "scheduleId": trip.service.id,
         "manifestDate": {"value": wall_text(trip.day_start_ms), "offset": 0},
         "status": status,
-        "capacity": CAPACITY,
+        "capacity": capacity,
     }
     if tickets is not None:
         document["tickets"] = tickets

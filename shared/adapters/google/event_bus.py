@@ -41,6 +41,12 @@ def open_publisher() -> PublisherClient:
         return PublisherClient(BatchSettings(max_messages=500, max_latency=0.01))
 
 
+def open_subscriber() -> SubscriberClient:
+    """Open a client that pulls; like the publisher it calls the emulator where there is one."""
+    with google_errors("opening Pub/Sub", "a service account"):
+        return SubscriberClient()
+
+
 class GoogleEventBus:
     """EventBus on one topic, `projects/…/topics/…`. The service account that runs it needs to publish, nothing else."""
 
@@ -73,44 +79,27 @@ class GoogleEventBus:
         return google_errors(f"publishing to {self._topic}", _PUBLISH_ROLE)
 
 
-class GoogleSubscription:
-    """Subscription by pull. Deadlines and pauses run on the service's clock: the `now` that is passed in is not used."""
+class GoogleDeadLetters:
+    """DeadLetters on the subscription in which they wait. Time runs on the service's clock: `now` is not used."""
 
     def __init__(
         self,
         subscriber: SubscriberClient,
-        subscription: str,
         dead_letter_subscription: str,
         bus: GoogleEventBus,
         *,
         patience: Patience | None = None,
-        wait_s: float = 5.0,
+        wait_s: float = 1.0,
     ) -> None:
-        """Take both subscriptions, and the bus on which dead letters are announced again.
+        """Take the subscription, and the bus on which dead letters are announced again.
 
-        `wait_s` is how long an empty subscription is waited on before a lease returns nothing.
+        `wait_s` is how long an empty subscription is waited on before it counts as empty.
         """
         self._subscriber = subscriber
-        self._subscription = subscription
         self._dead_letter_subscription = dead_letter_subscription
         self._bus = bus
         self._patience = patience or Patience()
         self._wait_s = wait_s
-
-    def lease(self, limit: int, now: datetime) -> list[Leased]:  # noqa: ARG002  the service keeps the time
-        """Return what is due, at most `limit` and often fewer: ask again for more."""
-        return [
-            Leased(pulled.ack_id, from_message(pulled.message.data), max(pulled.delivery_attempt, 1))
-            for pulled in self._pull(self._subscription, limit)
-        ]
-
-    def acknowledge(self, lease_ids: Sequence[str]) -> None:
-        """End these announcements; one whose deadline has passed comes again, which is harmless."""
-        self._acknowledge(self._subscription, lease_ids)
-
-    def release(self, lease_ids: Sequence[str], now: datetime) -> None:  # noqa: ARG002  the service keeps the time
-        """Give back: the subscription's retry policy says when it comes again."""
-        self._give_back(self._subscription, lease_ids)
 
     def dead_letters(self) -> list[Leased]:
         """Return what was given up. Each is known by its message id, which stays the same however often it is listed."""
@@ -169,6 +158,42 @@ class GoogleSubscription:
                     retry=self._patience.retry(),
                     timeout=self._patience.try_s_max,
                 )
+
+
+class GoogleSubscription(GoogleDeadLetters):
+    """Subscription by pull. Deadlines and pauses run on the service's clock: the `now` that is passed in is not used."""
+
+    def __init__(
+        self,
+        subscriber: SubscriberClient,
+        subscription: str,
+        dead_letter_subscription: str,
+        bus: GoogleEventBus,
+        *,
+        patience: Patience | None = None,
+        wait_s: float = 5.0,
+    ) -> None:
+        """Take both subscriptions, and the bus on which dead letters are announced again.
+
+        `wait_s` is how long an empty subscription is waited on before a lease returns nothing.
+        """
+        super().__init__(subscriber, dead_letter_subscription, bus, patience=patience, wait_s=wait_s)
+        self._subscription = subscription
+
+    def lease(self, limit: int, now: datetime) -> list[Leased]:  # noqa: ARG002  the service keeps the time
+        """Return what is due, at most `limit` and often fewer: ask again for more."""
+        return [
+            Leased(pulled.ack_id, from_message(pulled.message.data), max(pulled.delivery_attempt, 1))
+            for pulled in self._pull(self._subscription, limit)
+        ]
+
+    def acknowledge(self, lease_ids: Sequence[str]) -> None:
+        """End these announcements; one whose deadline has passed comes again, which is harmless."""
+        self._acknowledge(self._subscription, lease_ids)
+
+    def release(self, lease_ids: Sequence[str], now: datetime) -> None:  # noqa: ARG002  the service keeps the time
+        """Give back: the subscription's retry policy says when it comes again."""
+        self._give_back(self._subscription, lease_ids)
 
 
 def _passes_before_deadline(error: BaseException) -> bool:

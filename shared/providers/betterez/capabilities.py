@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.domain.facts import EntityKind, Value
-from shared.ports.provider import Capabilities
+from shared.ports.provider import AlsoTells, Capabilities
 from shared.providers.toolkit.hmac_schemes import TOLERANCE_S
 
 NAME = "betterez"
@@ -92,4 +92,5 @@ CAPABILITIES = Capabilities(
     listings=(EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST, EntityKind.SHIFT),
     fetchable=(EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST, EntityKind.SHIFT),
     listing_covers=listing_covers,
+    also_tells=(AlsoTells.MANIFESTS, AlsoTells.UNDELIVERED, AlsoTells.TOTALS),
 )

@@ -10,10 +10,19 @@ from pydantic import BaseModel, ValidationError
 
 from shared.domain.errors import SettingsError, TerminalError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact
-from shared.domain.times import Window, from_ms
-from shared.ports.provider import ApiAccess, Fetched, Listed
+from shared.domain.times import Window, day_start, from_ms, to_ms
+from shared.ports.provider import (
+    ApiAccess,
+    Fetched,
+    Listed,
+    ManifestListed,
+    SeatListed,
+    ShiftTotals,
+    Undelivered,
+)
 from shared.providers.betterez import payloads, translate
 from shared.providers.betterez.capabilities import NAME
+from shared.providers.betterez.totals import totals_of
 from shared.providers.toolkit.http_api import HttpApi, Query, UnauthorizedError, segment
 from shared.providers.toolkit.json_body import parse_object
 from shared.providers.toolkit.payload_models import Payload, read_as
@@ -25,6 +34,7 @@ DAYS_PER_REQUEST = 7
 """Travel days that one listing of manifests covers: an answer holds all their tickets."""
 
 _A_DAY = timedelta(days=1)
+_UNDELIVERED = "/webhooks/undelivered"
 
 _PATHS = {
     EntityKind.SALE: "/operations/transactions",
@@ -152,9 +162,47 @@ class BetterezApi:
         path = f"{path}/{segment(key.entity_id)}"
         return Fetched(f"GET {path}", self._session.get(path))
 
+    def list_manifests(self, day: date) -> Iterator[ManifestListed]:
+        """Yield the trips of one travel day with everybody on them."""
+        for manifest in self._manifests_between(day, day):
+            yield ManifestListed(
+                _listed_manifest(manifest),
+                day,
+                manifest.route_id or "",
+                manifest.schedule_id or "",
+                manifest.capacity,
+                tuple(_listed_seat(ticket, manifest) for ticket in manifest.tickets or ()),
+            )
+
+    def list_undelivered(self) -> Iterator[Undelivered]:
+        """Yield the webhooks that the platform could not deliver; it lists all of them at once."""
+        answer = read_as(payloads.UndeliveredList, parse_object(self._session.get(_UNDELIVERED)))
+        for entry in answer.undelivered:
+            event_id = entry.payload.get("id")
+            yield Undelivered(entry.id, f"{NAME}:{event_id}" if isinstance(event_id, str) else "")
+
+    def fetch_undelivered(self, undelivered_id: str) -> Fetched:
+        """Fetch one undelivered webhook with its payload."""
+        path = f"{_UNDELIVERED}/{segment(undelivered_id)}"
+        return Fetched(f"GET {path}", self._session.get(path))
+
+    def list_totals(self, day: date) -> Iterator[ShiftTotals]:
+        """Yield the cash sessions that were opened on a day; of those that are closed, what they came to."""
+        window = Window.of_days(day, day)
+        for shift in self._shifts(window):
+            if shift.created_at is None or not _is_within(window, shift.created_at):
+                continue
+            key = EntityKey(EntityKind.SHIFT, NAME, shift.id)
+            totals = totals_of(self._summary(shift)) if shift.closed_at is not None else ()
+            yield ShiftTotals(key, shift.created_at, shift.closed_at, totals)
+
     def close(self) -> None:
         """Give connections back."""
         self._http.close()
+
+    def _summary(self, shift: payloads.Shift) -> payloads.SalesSummary:
+        path = f"/accounts/shifts/{segment(shift.id)}/sales-summary"
+        return read_as(payloads.SalesSummary, parse_object(self._session.get(path)))
 
     def _sales(self, window: Window) -> Iterator[Listed]:
         for shift in self._shifts(window):
@@ -170,7 +218,7 @@ class BetterezApi:
         for shift in self._shifts(window):
             if _is_within(window, shift.created_at):
                 key = EntityKey(EntityKind.SHIFT, NAME, shift.id)
-                yield Listed(key, shift.updated_at or 0, None, None, "", key)
+                yield Listed(key, shift.updated_at or 0, None, None, "", key, shift.created_at)
 
     def _shifts(self, window: Window) -> list[payloads.Shift]:
         # Whether a shift is listed by its opening or its closing is not documented: a day more on each side covers both.
@@ -188,19 +236,19 @@ class BetterezApi:
 
     def _manifests_listed(self, window: Window) -> Iterator[Listed]:
         for manifest in self._manifests(window, margin=timedelta(0)):
-            key = EntityKey(EntityKind.MANIFEST, NAME, manifest.id)
-            status = payloads.MANIFEST_STATUSES.get(manifest.status or "", "")
-            yield Listed(key, manifest.updated_at or 0, None, None, status, key)
+            yield _listed_manifest(manifest)
 
     def _manifests(self, window: Window, margin: timedelta) -> Iterator[payloads.Manifest]:
         days = window.days()
         if not days:
             return
         for first, last in _chunks(days[0] - margin, days[-1] + margin):
-            span = {"dateFrom": str(first), "dateTo": str(last)}
-            yield from read_as(
-                payloads.ManifestList, parse_object(self._session.get("/operations/manifests", span))
-            ).manifests
+            yield from self._manifests_between(first, last)
+
+    def _manifests_between(self, first: date, last: date) -> list[payloads.Manifest]:
+        span = {"dateFrom": str(first), "dateTo": str(last)}
+        answer = self._session.get("/operations/manifests", span)
+        return read_as(payloads.ManifestList, parse_object(answer)).manifests
 
 
 def _chunks(first: date, last: date) -> Iterator[tuple[date, date]]:
@@ -226,8 +274,27 @@ def _listed_sale(transaction: payloads.Transaction) -> Listed:
     try:
         fact = translate.sale_fact(transaction, None, translate.within_transaction(transaction, translate.Source(0)))
     except UnreadableError:
-        return _unreadable(key, key)
-    return _listed(fact, "total_minor", key)
+        return _unreadable(key, key, transaction.created_at)
+    return _listed(fact, "total_minor", key, transaction.created_at)
+
+
+def _listed_manifest(manifest: payloads.Manifest) -> Listed:
+    key = EntityKey(EntityKind.MANIFEST, NAME, manifest.id)
+    status = payloads.MANIFEST_STATUSES.get((manifest.status or "").lower(), "")
+    day = manifest.manifest_date
+    starts_at_ms = to_ms(day_start(date.fromisoformat(day))) if day else None
+    return Listed(key, manifest.updated_at or 0, None, None, status, key, starts_at_ms)
+
+
+def _listed_seat(ticket: payloads.Ticket, manifest: payloads.Manifest) -> SeatListed:
+    return SeatListed(
+        _listed_ticket(ticket, manifest),
+        "" if ticket.seat is None else str(ticket.seat),
+        ticket.origin or "",
+        ticket.destination or "",
+        ticket.departure_timestamp,
+        ticket.arrival_timestamp,
+    )
 
 
 def _listed_ticket(ticket: payloads.Ticket, manifest: payloads.Manifest) -> Listed:
@@ -236,11 +303,11 @@ def _listed_ticket(ticket: payloads.Ticket, manifest: payloads.Manifest) -> List
     try:
         fact = translate.ticket_fact(ticket, translate.Source(0, None, manifest.account_id))
     except UnreadableError:
-        return _unreadable(key, fetch)
-    return _listed(fact, "fare_minor", fetch)
+        return _unreadable(key, fetch, ticket.departure_timestamp)
+    return _listed(fact, "fare_minor", fetch, ticket.departure_timestamp)
 
 
-def _listed(fact: Fact, amount_field: str, fetch: EntityKey) -> Listed:
+def _listed(fact: Fact, amount_field: str, fetch: EntityKey, occurred_at_ms: int | None) -> Listed:
     amount, currency = fact.values.get(amount_field), fact.values.get("currency")
     return Listed(
         key=fact.key,
@@ -249,9 +316,10 @@ def _listed(fact: Fact, amount_field: str, fetch: EntityKey) -> Listed:
         currency=str(currency) if currency is not None else None,
         status=str(fact.values.get("status", "")),
         fetch=fetch,
+        occurred_at_ms=occurred_at_ms,
     )
 
 
-def _unreadable(key: EntityKey, fetch: EntityKey) -> Listed:
+def _unreadable(key: EntityKey, fetch: EntityKey, occurred_at_ms: int | None) -> Listed:
     """List what cannot be read with its identity alone: if it is missing it is fetched, and its delivery says why."""
-    return Listed(key, 0, None, None, "", fetch)
+    return Listed(key, 0, None, None, "", fetch, occurred_at_ms)

@@ -200,6 +200,7 @@ class Ticket(_Part):
     travel_date: LocalDay = None
     manifest_date: LocalDay = None
     departure_timestamp: MomentMs = None
+    arrival_timestamp: MomentMs = None
     redemptions: list[Redemption] | None = None
     created_at: MomentMs = None
     updated_at: MomentMs = None
@@ -302,3 +303,33 @@ class ManifestList(_Part):
     """The answer that lists the manifests of a span of travel days."""
 
     manifests: list[Manifest]
+
+
+class UndeliveredEntry(_Part):
+    """One webhook of the list of those that could not be delivered."""
+
+    id: Id = Field(alias="_id")
+    payload: dict[str, Any]
+
+
+class UndeliveredList(_Part):
+    """The answer that lists the webhooks that could not be delivered."""
+
+    undelivered: list[UndeliveredEntry]
+
+
+class SummaryLine(_Part):
+    """What one type of payment of a cash session comes to, in major units."""
+
+    type: str
+    amount: Amount
+    currency: str | None = None
+
+
+class SalesSummary(_Part):
+    """What one cash session came to."""
+
+    shift_id: Id
+    currency: str | None = None
+    payments: list[SummaryLine]
+    refunds: list[SummaryLine]

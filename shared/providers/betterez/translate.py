@@ -13,7 +13,7 @@ from shared.providers.betterez import capabilities, payloads
 from shared.providers.toolkit.compression import unpack
 from shared.providers.toolkit.json_body import content_digest, parse_object, parse_value
 from shared.providers.toolkit.lifecycle import fact_at
-from shared.providers.toolkit.payload_models import Amount, read_as
+from shared.providers.toolkit.payload_models import Amount, read_as, require_id
 from shared.providers.toolkit.readings import (
     fetched_reading,
     fetched_thing,
@@ -56,7 +56,10 @@ def read(delivery: Delivery) -> Reading:
 
 
 def _read_event(delivery: Delivery) -> Reading:
-    body = parse_object(delivery.body)
+    return _event_reading(parse_object(delivery.body))
+
+
+def _event_reading(body: dict[str, Any], *, repeats_webhook: bool = False) -> Reading:
     envelope = read_as(payloads.Envelope, body)
     if not envelope.livemode:
         raise UnreadableError(Quarantine.TEST_MODE, f"event {envelope.id} was made in test mode")
@@ -70,6 +73,7 @@ def _read_event(delivery: Delivery) -> Reading:
         content_digest=content_digest(body),
         facts=tuple(facts),
         wants=tuple(wants),
+        repeats_webhook=repeats_webhook,
     )
 
 
@@ -109,6 +113,8 @@ def _read_fetched(delivery: Delivery) -> Reading:
     collection, asked_id = fetched_thing(delivery.target)
     received_ms = to_ms(delivery.received_at)
     body = parse_object(delivery.body)
+    if collection == "undelivered":
+        return _read_undelivered(asked_id, body)
     if collection not in _FETCHED:
         refuse_event_type(f"fetch of {collection}")
     kind, reader = _FETCHED[collection]
@@ -118,6 +124,15 @@ def _read_fetched(delivery: Delivery) -> Reading:
         raise UnreadableError(Quarantine.MISSING_FIELD, f"the fetched {kind.value} says no more than its id")
     require_same_id(asked_id, fact.key.entity_id)
     return fetched_reading(delivery, fact.key, fact.version.at_ms, body, facts)
+
+
+def _read_undelivered(asked_id: str, entry: dict[str, Any]) -> Reading:
+    """Read the event inside an entry of the list of undelivered webhooks, as its webhook would have been read."""
+    require_same_id(asked_id, require_id(entry.get("_id"), "undelivered._id"))
+    payload = entry.get("payload")
+    if not isinstance(payload, dict):
+        raise UnreadableError(Quarantine.MISSING_FIELD, "an undelivered webhook without its payload")
+    return _event_reading(payload, repeats_webhook=True)
 
 
 # Transactions
@@ -307,25 +322,30 @@ def _require_paid_back(refund: payloads.Refund, owed_minor: int, currency: str, 
 
 def _manifest_status(data: Any, source: Source) -> Content:
     manifest = read_as(payloads.ManifestStatus, data)
-    return [_manifest_fact(manifest.manifest_id, manifest, source.at_ms)], []
+    fact = _manifest_fact(manifest.manifest_id, manifest, source.at_ms)
+    return [fact], [Want(fact.key, "the event tells the status of the trip, and not its capacity")]
 
 
 def _manifest(data: Any, source: Source) -> Content:
+    """Return what a manifest says of its trip. Who travels on it is no statement about tickets: sales say what was sold."""
     manifest = read_as(payloads.Manifest, data)
-    fact = _manifest_fact(manifest.id, manifest, manifest.updated_at or source.at_ms)
-    tickets = [
-        ticket_fact(ticket, Source(source.at_ms, None, manifest.account_id)) for ticket in manifest.tickets or ()
-    ]
-    return [fact, *tickets], []
+    return [_manifest_fact(manifest.id, manifest, manifest.updated_at or source.at_ms, manifest.capacity)], []
 
 
-def _manifest_fact(manifest_id: str, manifest: payloads.Manifest | payloads.ManifestStatus, at_ms: int) -> Fact:
+def _manifest_fact(
+    manifest_id: str,
+    manifest: payloads.Manifest | payloads.ManifestStatus,
+    at_ms: int,
+    capacity: int | None = None,
+) -> Fact:
     status = _status(payloads.MANIFEST_STATUSES, manifest.status, "manifest.status")
     values = stated(
         route_id=manifest.route_id,
         service_id=manifest.schedule_id,
         travel_day=manifest.manifest_date,
         status=status,
+        capacity=capacity,
+        business_unit=manifest.account_id,
     )
     return _fact(EntityKind.MANIFEST, manifest_id, at_ms, values)
 

@@ -10,10 +10,19 @@ from datetime import UTC, date, datetime
 import jwt
 import pytest
 
-from shared.domain.errors import NotFoundError, SettingsError, TerminalError, TransientError
+from shared.domain.errors import NotFoundError, SettingsError, TerminalError, TransientError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind
-from shared.domain.times import Window
-from shared.ports.provider import ApiAccess, Listed
+from shared.domain.times import Window, from_ms
+from shared.ports.provider import (
+    AlsoTells,
+    ApiAccess,
+    Listed,
+    ManifestApi,
+    Total,
+    TotalsApi,
+    Undelivered,
+    UndeliveredApi,
+)
 from shared.providers.betterez import PROVIDER
 from shared.providers.betterez.client import BetterezApi
 from tests.providers.api_server import Answer, ApiServer, Request, serving
@@ -245,9 +254,11 @@ def test_lists_sales_by_shift() -> None:
     assert request.query == {"fromDate": "2024-08-05", "toDate": "2024-08-07", "includeActivity": "false"}
     unreadable_key = EntityKey(EntityKind.SALE, "betterez", "b" * 24)
     assert found == [
-        Listed(SALE, doc.CHANGED_MS, 2000, "ARS", "paid", SALE),
-        Listed(unreadable_key, 0, None, None, "", unreadable_key),
+        Listed(SALE, doc.CHANGED_MS, 2000, "ARS", "paid", SALE, found[0].occurred_at_ms),
+        Listed(unreadable_key, 0, None, None, "", unreadable_key, found[0].occurred_at_ms),
     ]
+    assert found[0].occurred_at_ms is not None
+    assert AUGUST_6.start <= from_ms(found[0].occurred_at_ms) < AUGUST_6.end
 
 
 def test_lists_tickets_by_day_of_travel() -> None:
@@ -260,7 +271,9 @@ def test_lists_tickets_by_day_of_travel() -> None:
     spans = [(request.query["dateFrom"], request.query["dateTo"]) for request in server.asked("/operations/manifests")]
     assert spans == [("2024-12-24", "2024-12-30"), ("2024-12-31", "2025-01-01")]
     key = EntityKey(EntityKind.TICKET, "betterez", doc.TICKET_ID)
-    assert found[0] == Listed(key, doc.CHANGED_MS, 2000, "ARS", "open", SALE)
+    assert found[0] == Listed(key, doc.CHANGED_MS, 2000, "ARS", "open", SALE, found[0].occurred_at_ms)
+    assert found[0].occurred_at_ms is not None
+    assert window.start <= from_ms(found[0].occurred_at_ms) < window.end
     assert {entry.key for entry in found} == {key}
 
 
@@ -284,6 +297,119 @@ def test_lists_manifests_of_the_days_alone() -> None:
     assert [request.query for request in server.asked("/operations/manifests")] == [
         {"dateFrom": "2024-08-06", "dateTo": "2024-08-06"}
     ]
+
+
+def test_lists_who_sits_where() -> None:
+    """Asiento lists a day's trips with the seat of every ticket, given back or not, and nothing of the passenger."""
+    tickets = [
+        doc.ticket(arrivalTimestamp="2024-12-26T05:00:00.000Z"),
+        doc.ticket(_id="c" * 24, seat=None, status="cancelled", updatedAt=None),
+    ]
+    manifest = {
+        "_id": "m-1",
+        "routeId": "route-1",
+        "scheduleId": "schedule-1",
+        "status": "Published",
+        "capacity": 45,
+        "tickets": tickets,
+    }
+    with opened(Platform({"/operations/manifests": Answer({"manifests": [manifest, {"_id": "m-2"}]})})) as (
+        api,
+        server,
+    ):
+        first, second = api.list_manifests(date(2024, 12, 25))
+        assert [request.query for request in server.asked("/operations/manifests")] == [
+            {"dateFrom": "2024-12-25", "dateTo": "2024-12-25"}
+        ]
+    key = EntityKey(EntityKind.MANIFEST, "betterez", "m-1")
+    assert first.listed == Listed(key, 0, None, None, "published", key)
+    assert (first.travel_day, first.route_id, first.service_id) == (date(2024, 12, 25), "route-1", "schedule-1")
+    assert first.capacity == 45
+    seats = [(seat.ticket.status, seat.seat, seat.origin, seat.destination) for seat in first.seats]
+    assert seats == [("open", "12", "Retiro", "Rosario"), ("refunded", "", "Retiro", "Rosario")]
+    assert [seat.arrives_at_ms for seat in first.seats] == [1_735_189_200_000, None]
+    assert "Peralta" not in repr(first)
+    assert (second.capacity, second.seats) == (None, ())
+
+
+def test_lists_what_could_not_be_delivered() -> None:
+    """Asiento lists undelivered webhooks by the key of their event, and fetches each byte for byte."""
+    entry = {"_id": "u-1", "reason": "ETIMEDOUT", "payload": doc.envelope("ticket.created", doc.ticket())}
+    platform = Platform(
+        {
+            "/webhooks/undelivered": Answer({"undelivered": [entry, {"_id": "u-2", "payload": {"id": 7}}]}),
+            "/webhooks/undelivered/u-1": Answer(entry),
+        }
+    )
+    with opened(platform) as (api, _):
+        event_key = f"betterez:{doc.envelope('ticket.created', {})['id']}"
+        assert list(api.list_undelivered()) == [Undelivered("u-1", event_key), Undelivered("u-2", "")]
+        fetched = api.fetch_undelivered("u-1")
+        assert fetched.target == "GET /webhooks/undelivered/u-1"
+        assert json.loads(fetched.body) == entry
+        with pytest.raises(NotFoundError):
+            api.fetch_undelivered("u-3")
+
+
+def summary(**changes: object) -> bytes:
+    """Return what a session came to, as text, for the amounts are decimals."""
+    parts = {
+        "shiftId": '"shift-1"',
+        "currency": '"ARS"',
+        "payments": '[{"type": "cash", "amount": 100.1}, {"type": "debit", "amount": 20}, {"type": "credit", "amount": 0.05}]',
+        "refunds": '[{"type": "cash", "amount": -18.00}, {"type": "debit", "amount": 2}]',
+        **changes,
+    }
+    return ("{" + ", ".join(f'"{name}": {text}' for name, text in parts.items()) + "}").encode()
+
+
+def with_shifts(answer: bytes) -> Platform:
+    """Return a platform with one closed shift of the day, one that is open, and one of the evening before."""
+    shifts = [
+        {
+            "_id": "shift-1",
+            "createdAt": doc.moment(),
+            "closed": True,
+            "closedAt": doc.moment("2024-08-06T20:00:00.000Z"),
+        },
+        {"_id": "shift-2", "createdAt": doc.moment(), "closed": False, "closedAt": {}},
+        {"_id": "shift-3", "createdAt": doc.moment("2024-08-06T02:00:00.000Z"), "closedAt": doc.moment()},
+    ]
+    return Platform(
+        {
+            "/accounts/shifts": Answer({"shifts": shifts}),
+            "/accounts/shifts/shift-1/sales-summary": Answer(answer),
+        }
+    )
+
+
+def test_lists_what_each_session_came_to() -> None:
+    """Asiento lists a day's sessions with their totals: payments by its own methods, refunds in one, open ones without."""
+    with opened(with_shifts(summary())) as (api, _):
+        closed, still_open = api.list_totals(date(2024, 8, 6))
+    assert closed.totals == (
+        Total("card payments", "ARS", 2_005),
+        Total("cash payments", "ARS", 10_010),
+        Total("refunds", "ARS", 2_000),
+    )
+    assert (still_open.key.entity_id, still_open.closed_at_ms, still_open.totals) == ("shift-2", None, ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"currency": "null"},
+        {"currency": '"XQZ"'},
+        {"payments": '[{"type": "cash", "amount": 1.005}]'},
+        {"payments": '[{"type": "cash", "amount": "1.00"}]'},
+        {"refunds": "null"},
+    ],
+    ids=["no currency", "unknown currency", "half a cent", "text", "no refunds"],
+)
+def test_refuses_a_total_that_is_not_certain(changes: dict[str, str]) -> None:
+    """Asiento guesses no total: one without a known currency, with a fraction of a cent or as text ends the comparison."""
+    with opened(with_shifts(summary(**changes))) as (api, _), pytest.raises(UnreadableError):
+        list(api.list_totals(date(2024, 8, 6)))
 
 
 @pytest.mark.parametrize("kind", [EntityKind.SALE, EntityKind.TICKET, EntityKind.MANIFEST])
@@ -320,3 +446,12 @@ def test_opens_through_its_provider() -> None:
     """Asiento opens the API as the provider declares it."""
     assert PROVIDER.open_api is not None
     PROVIDER.open_api(ApiAccess("https://api.example.org", CREDENTIALS)).close()
+
+
+def test_tells_what_it_declares() -> None:
+    """Asiento's client of Betterez has the methods of all that the provider declares to tell beside entities."""
+    assert set(PROVIDER.capabilities.also_tells) == set(AlsoTells)
+    protocols = (ManifestApi, UndeliveredApi, TotalsApi)
+    methods = {name for each in protocols for name in vars(each) if not name.startswith("_")}
+    assert methods == {"list_manifests", "list_undelivered", "fetch_undelivered", "list_totals"}
+    assert all(callable(getattr(BetterezApi, name)) for name in methods)

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -397,7 +398,9 @@ def test_reads_the_status_of_a_trip() -> None:
         "manifestDate": doc.moment("2024-08-07T00:00:00.000Z"),
         "status": "paused",
     }
-    manifest = only(event("manifestStatus.updated", data), EntityKind.MANIFEST)
+    reading = event("manifestStatus.updated", data)
+    manifest = only(reading, EntityKind.MANIFEST)
+    assert [want.key for want in reading.wants] == [manifest.key], "what the event does not tell is asked for"
     assert manifest.version.at_ms == doc.CREATED_MS
     assert manifest.values == {
         "route_id": "route-1",
@@ -565,8 +568,11 @@ def test_fetching_one_state_twice_is_one_event() -> None:
     assert changed.event_key != first.event_key
 
 
-def test_reads_a_fetched_manifest_with_its_tickets() -> None:
-    """Asiento reads a manifest and every ticket on it; a manifest without a version stands at its arrival."""
+def test_reads_a_fetched_manifest_without_its_passengers() -> None:
+    """Asiento reads the trip of a manifest with its capacity; who is listed on it is no statement about tickets.
+
+    A manifest without a version stands at its arrival.
+    """
     body = {
         "_id": "m-1",
         "accountId": "account-1",
@@ -578,10 +584,49 @@ def test_reads_a_fetched_manifest_with_its_tickets() -> None:
         "tickets": [doc.ticket(accountId=None)],
     }
     reading = read(fetched("betterez", "/operations/manifests/m-1", body))
-    manifest, ticket = only(reading, EntityKind.MANIFEST), only(reading, EntityKind.TICKET)
-    assert set(manifest.values) == {"route_id", "service_id", "travel_day", "status"}  # no more than its webhook says
+    (manifest,) = reading.facts
+    assert manifest.values == {
+        "route_id": "route-1",
+        "service_id": "schedule-1",
+        "travel_day": "2024-12-25",
+        "status": "published",
+        "capacity": 60,
+        "business_unit": "account-1",
+    }
     assert manifest.version.at_ms == 1_722_956_580_000
-    assert ticket.values["business_unit"] == "account-1"
+    assert reading.wants == ()
+
+
+def undelivered(payload: Any, **changes: Any) -> Delivery:
+    """Return an entry of the list of undelivered webhooks, fetched."""
+    entry = {"_id": "u-1", "url": "https://hooks.example", "reason": "ETIMEDOUT", "payload": payload, **changes}
+    return fetched("betterez", "/webhooks/undelivered/u-1", entry)
+
+
+def test_reads_an_undelivered_webhook_as_the_webhook() -> None:
+    """Asiento reads the same event from the list of undelivered webhooks as from the webhook, and knows that it was told."""
+    envelope = doc.envelope("transaction.completed", doc.content())
+    pushed = read(webhook("betterez", envelope))
+    listed = read(undelivered({**envelope, "attemptId": "another"}))
+    assert replace(listed, repeats_webhook=False) == pushed
+    assert listed.repeats_webhook
+    assert not pushed.repeats_webhook
+
+
+@pytest.mark.parametrize(
+    ("delivery", "reason"),
+    [
+        (undelivered(doc.envelope("ticket.created", doc.ticket()), _id="u-2"), Quarantine.IDENTITY_BROKEN),
+        (undelivered(doc.envelope("ticket.created", doc.ticket(status="standby"))), Quarantine.UNKNOWN_STATUS),
+        (undelivered(doc.envelope("ticket.created", doc.ticket(), livemode=False)), Quarantine.TEST_MODE),
+        (undelivered(None), Quarantine.MISSING_FIELD),
+        (undelivered("text"), Quarantine.MISSING_FIELD),
+        (undelivered({"data": {}}), Quarantine.MISSING_FIELD),
+    ],
+)
+def test_holds_an_undelivered_webhook_as_it_holds_the_webhook(delivery: Delivery, reason: Quarantine) -> None:
+    """Asiento quarantines an entry about another one, without a payload, or whose payload it would quarantine itself."""
+    assert held(delivery) is reason
 
 
 def test_reads_a_fetched_shift() -> None:

@@ -6,16 +6,24 @@ deliveries AS (
   FROM staging.deliveries
   WHERE provider = 'betterez' AND body IS NOT NULL AND delivery_id NOT IN (SELECT delivery_id FROM set_aside)
 ),
+envelopes AS (
+  SELECT delivery_id, channel_rank, body AS envelope FROM deliveries WHERE channel = 'webhook'
+  UNION ALL
+  -- The platform's list of webhooks that it could not deliver repeats them: what it says was told, not asked for.
+  SELECT delivery_id, 0, JSON_QUERY(body, '$.payload')
+  FROM deliveries
+  WHERE channel = 'fetch' AND REGEXP_CONTAINS(target, '/undelivered/[^/]+$')
+),
 told AS (
   SELECT
     delivery_id,
     channel_rank,
-    CONCAT('event ', JSON_VALUE(body, '$.id')) AS statement_id,
-    JSON_VALUE(body, '$.event') AS event,
-    CAST(REGEXP_EXTRACT(JSON_VALUE(body, '$.created'), '^[0-9]{1,11}$') AS INT64) * 1000 AS stated_at_ms,
-    JSON_QUERY(body, '$.data') AS data
-  FROM deliveries
-  WHERE channel = 'webhook' AND JSON_VALUE(body, '$.livemode') = 'true'
+    CONCAT('event ', JSON_VALUE(envelope, '$.id')) AS statement_id,
+    JSON_VALUE(envelope, '$.event') AS event,
+    CAST(REGEXP_EXTRACT(JSON_VALUE(envelope, '$.created'), '^[0-9]{1,11}$') AS INT64) * 1000 AS stated_at_ms,
+    JSON_QUERY(envelope, '$.data') AS data
+  FROM envelopes
+  WHERE JSON_VALUE(envelope, '$.livemode') = 'true'
 ),
 asked AS (
   SELECT
@@ -50,9 +58,7 @@ events AS (
     channel_rank,
     statement_id,
     stated_at_ms,
-    CASE collection
-      WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' WHEN 'manifests' THEN 'manifest'
-    END,
+    CASE collection WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' END,
     data
   FROM asked
 )

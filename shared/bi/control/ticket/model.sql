@@ -8,9 +8,6 @@ transactions AS (
   FROM events
   WHERE about = 'transaction' AND STARTS_WITH(JSON_QUERY(data, '$.tickets'), '[')
 ),
-manifests AS (
-  SELECT * FROM events WHERE about = 'manifest' AND STARTS_WITH(JSON_QUERY(data, '$.tickets'), '[')
-),
 tickets AS (
   SELECT statement_id, channel_rank, stated_at_ms, data AS ticket, CAST(NULL AS STRING) AS currency,
     CAST(NULL AS STRING) AS business_unit
@@ -21,9 +18,6 @@ tickets AS (
     COALESCE(JSON_VALUE(data, '$.transaction.currency'), JSON_VALUE(data, '$.transaction.shiftLocation.primaryCurrencyCode')),
     JSON_VALUE(data, '$.transaction.accountId')
   FROM transactions, UNNEST(JSON_QUERY_ARRAY(data, '$.tickets')) AS ticket
-  UNION ALL
-  SELECT statement_id, channel_rank, stated_at_ms, ticket, CAST(NULL AS STRING), JSON_VALUE(data, '$.accountId')
-  FROM manifests, UNNEST(JSON_QUERY_ARRAY(data, '$.tickets')) AS ticket
 ),
 statements AS (
   SELECT
@@ -80,6 +74,12 @@ latest AS (
     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
   )
 ),
+given_back AS (
+  SELECT ticket_id, MIN(refunded_at_ms) AS given_back_at_ms
+  FROM control.refund
+  WHERE build_id = @build_id AND is_owed AND ticket_id IS NOT NULL
+  GROUP BY ticket_id
+),
 currencies AS (
   SELECT * FROM control.currency WHERE build_id = @build_id
 ),
@@ -93,12 +93,15 @@ amounts AS (
   LEFT JOIN currencies ON currencies.currency = latest.currency
 )
 SELECT
-  ticket_id,
+  amounts.ticket_id,
   status,
-  status IN ('paid', 'redeemed', 'boarded', 'noshow', 'no-show', 'no_show') AS is_live,
+  -- What is given back after departure had been travelled.
+  status IN ('paid', 'redeemed', 'boarded', 'noshow', 'no-show', 'no_show')
+    OR (status IN ('cancelled', 'canceled', 'changed') AND COALESCE(given_back_at_ms >= departs_at_ms, FALSE)) AS is_live,
   IF(MOD(scaled, scale) = 0, DIV(scaled, scale), NULL) AS fare_minor,
   currency,
   business_unit,
   FORMAT_DATE('%Y-%m', DATE(TIMESTAMP_MILLIS(issued_at_ms), 'America/Argentina/Buenos_Aires')) AS issued_month,
   FORMAT_DATE('%Y-%m', DATE(TIMESTAMP_MILLIS(departs_at_ms), 'America/Argentina/Buenos_Aires')) AS departure_month
 FROM amounts
+LEFT JOIN given_back ON given_back.ticket_id = amounts.ticket_id
