@@ -1,12 +1,15 @@
-"""The casebook: what reconciliation found. Runs, differences and exceptions are kept, closed, and never deleted."""
+"""The casebook: what reconciliation found. Runs, differences, exceptions and certificates are kept and never deleted."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
+from shared.domain.completeness import CompletenessCertificate
+from shared.domain.decisions import Decision
 from shared.domain.facts import EntityKind
 from shared.domain.findings import ExceptionKind, FinanceException, Sighting
+from shared.domain.pauses import Pause
 from shared.domain.reconciliation import Difference, Mismatch, ReconciliationRun
 
 
@@ -39,10 +42,16 @@ class JobStatus:
 class Casebook(Protocol):
     """Where results of reconciliation are kept. Raises TransientError when it is down or contended."""
 
-    def record_run(self, run: ReconciliationRun, found: Sequence[Mismatch] = ()) -> ReconciliationRun:
-        """Keep a run together with what it changes among the differences, or neither; return it with those counts.
+    def record_run(
+        self,
+        run: ReconciliationRun,
+        found: Sequence[Mismatch] = (),
+        certificates: Sequence[CompletenessCertificate] = (),
+    ) -> ReconciliationRun:
+        """Keep a run together with what it changes among the differences and the certificates that it gave, or nothing.
 
-        What it changes is decided by `domain.reconciliation.conclude` if the run succeeded; a failed run changes none.
+        Returned is the run with the counts of opened and closed. What it changes is decided by
+        `domain.reconciliation.conclude` if the run succeeded; a failed run changes none and certifies nothing.
         Recording the same run again is harmless.
         """
 
@@ -62,13 +71,22 @@ class Casebook(Protocol):
         """Return the differences that a run opened or closed, as they stand now."""
 
     def see_exceptions(self, found: Sequence[FinanceException]) -> int:
-        """Open those that are not open and refresh those that are, keeping when they were opened; return how many opened."""
+        """Open those that are not open and refresh those that are, keeping when they were opened; return how many opened.
+
+        What a decision settles as it is seen stays closed (`domain.findings.seen_again`).
+        """
 
     def close_unseen(self, kinds: Collection[ExceptionKind], by: Sighting) -> int:
         """Close the open exceptions of these kinds that this run has not seen and no later one has; return how many."""
 
     def close_exceptions(self, exception_ids: Collection[str], closed_at: datetime) -> int:
         """Close these exceptions where they are open; return how many were."""
+
+    def note_decisions(self, decisions: Sequence[Decision], at: datetime) -> int:
+        """Note what was decided about exceptions, one decision each, on the last episode of each; return how many it closed.
+
+        What it does is decided by `domain.findings.decided`; a decision about an exception that never was is left out.
+        """
 
     def exceptions(
         self,
@@ -79,3 +97,15 @@ class Casebook(Protocol):
         is_open: bool | None = True,
     ) -> Iterator[FinanceException]:
         """Yield exceptions that match every filter given, oldest first, streaming; `is_open=None` yields closed ones too."""
+
+    def completeness(self, first: date = date.min, last: date = date.max) -> Iterator[CompletenessCertificate]:
+        """Yield the certificate that stands for each provider, kind and day within these days, by day, provider and kind."""
+
+    def certificates_of(self, provider: str, kind: EntityKind, day: date) -> list[CompletenessCertificate]:
+        """Return every certificate that was ever given for a day, in the order in which they came to stand."""
+
+    def keep_pause(self, pause: Pause) -> None:
+        """Keep how a provider's latest pause stands, in place of what was kept of it before."""
+
+    def pauses(self) -> list[Pause]:
+        """Return the latest pause of each provider that ever had one, ended or not, by provider."""

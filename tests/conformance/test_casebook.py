@@ -1,10 +1,14 @@
 """What any casebook must do: the embedded casebook's promises, which name no adapter, over every adapter."""
 
 from tests.adapters.embedded.test_casebook import (
+    test_a_decision_is_kept_when_its_cause_returns,
     test_closed_and_opened_again,
     test_closing_by_identity,
     test_closing_what_a_run_has_not_seen,
     test_concurrent_runs_open_once,
+    test_decided_about_something_else,
+    test_decided_stays_closed,
+    test_decisions_come_in_any_order,
     test_each_class_of_work_has_its_status,
     test_failed_job_is_failed_for_seven_days,
     test_failed_run_changes_no_difference,
@@ -18,10 +22,14 @@ from tests.adapters.embedded.test_casebook import (
 )
 
 __all__ = [
+    "test_a_decision_is_kept_when_its_cause_returns",
     "test_closed_and_opened_again",
     "test_closing_by_identity",
     "test_closing_what_a_run_has_not_seen",
     "test_concurrent_runs_open_once",
+    "test_decided_about_something_else",
+    "test_decided_stays_closed",
+    "test_decisions_come_in_any_order",
     "test_each_class_of_work_has_its_status",
     "test_failed_job_is_failed_for_seven_days",
     "test_failed_run_changes_no_difference",

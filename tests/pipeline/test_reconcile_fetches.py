@@ -85,11 +85,15 @@ def test_provider_down(company: Company) -> None:
 
     company.clock.put_forward(seconds=31)
     assert fetch(company).counts["messages"] == 7
+    assert len(company.books.asked) == 3, "it is paused for a minute"
     company.clock.put_forward(seconds=31)
-    assert fetch(company).counts["messages"] == 0, "the pause has doubled"
+    assert fetch(company).counts["failed"] == 7
+    assert len(company.books.asked) == 4, "the trial after the pause is one question"
     company.books.outage = None
     for number in range(2, 8):
         company.books.keep(sale(number), sold())
+    company.clock.put_forward(seconds=62)
+    assert fetch(company).counts["fetched"] == 0, "the pause has doubled"
     company.clock.put_forward(seconds=60)
     assert fetch(company).counts["fetched"] == 7
     assert company.ledger.outbox_depth() == 0

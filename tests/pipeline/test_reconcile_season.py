@@ -1,139 +1,128 @@
 """Asiento recovers a season from the providers' APIs: real clients over HTTP, real stores, an independent company."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import pytest
 
-from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Season
-from shared.adapters.embedded.casebook import SqliteCasebook
-from shared.adapters.embedded.event_bus import SqliteEventBus
-from shared.adapters.embedded.ledger_store import SqliteLedgerStore
-from shared.adapters.embedded.raw_store import SqliteRawStore
-from shared.domain.deliveries import Channel, Delivery
-from shared.domain.facts import EntityKind
-from shared.domain.fold import canonical
+from local.simulator import Chaos, Season
+from shared.domain.errors import PausedError
+from shared.domain.reconciliation import Difference
 from shared.domain.times import Window
-from shared.pipeline.derive import Deriving, derive
-from shared.pipeline.reconcile import Counterparty, Reconciling, run_all
-from shared.ports.provider import ApiAccess, Provider
-from shared.providers.toolkit import registry
-from shared.runtime.ids import new_delivery_id
-from tests.pipeline.small_company import HandClock
+from tests.pipeline.season_world import PROVIDERS, STRAGGLING_SHARE, SeasonWorld, failures
 
 SEED = 11
-SECRETS = {"betterez": "k", "stripe": "whsec_k", "mercadopago": "k"}
-AFTERWARDS = datetime(2026, 4, 1, tzinfo=UTC)
-SEASON = Window.of_days(date(2026, 1, 5), date(2026, 3, 31))
-MONEY = (EntityKind.SALE, EntityKind.TICKET, EntityKind.REFUND)
-"""What the platform alone tells of, whole, in every answer: it must come out the same, pushed or fetched."""
+SALES = 200
+BRUISED = Chaos(seed=SEED, loss_share=0.3, duplicate_share=0.05, is_shuffled=True)
+OUTAGE_HOURS = 6
 
 
 @pytest.fixture(scope="module")
 def season() -> Season:
     """A week's sales."""
     print(f"seed {SEED}")  # noqa: T201  shown with a failure
-    return Season.generate(SEED, sales=60, first_day=date(2026, 1, 5), last_day=date(2026, 1, 11))
+    return Season.generate(SEED, SALES, first_day=date(2026, 1, 5), last_day=date(2026, 1, 11))
 
 
 @pytest.fixture
-def providers() -> dict[str, Provider]:
-    """The providers that the company uses."""
-    return {name: registry.load(name) for name in SECRETS}
+def clean(tmp_path: Path, season: Season) -> Iterator[SeasonWorld]:
+    """The season as told, nothing lost, after the jobs have run."""
+    with SeasonWorld(tmp_path / "clean", season) as world:
+        world.hear(Chaos())
+        world.settle_down()
+        yield world
 
 
 @pytest.fixture
-def opened() -> Iterator[ExitStack]:
-    """What is closed at the end of a test."""
-    with ExitStack() as stack:
-        yield stack
+def bruised(tmp_path: Path, season: Season) -> Iterator[SeasonWorld]:
+    """The season with 30 % of its webhooks lost, 5 % duplicated, everything shuffled, and some announcements lost."""
+    with SeasonWorld(tmp_path / "bruised", season) as world:
+        world.hear(BRUISED, straggling=STRAGGLING_SHARE)
+        yield world
 
 
-def reconciling(home: Path, season: Season, providers: dict[str, Provider], opened: ExitStack) -> Reconciling:
-    """Open a world whose counterparties are the season's APIs."""
-    server = opened.enter_context(ApiServer(Api(season.company)))
-    counterparties = {}
-    for name, provider in providers.items():
-        assert provider.open_api is not None
-        api = opened.enter_context(closing(provider.open_api(ApiAccess(server.base_url(name), API_SECRETS[name]))))
-        counterparties[name] = Counterparty(provider.capabilities, api)
-    return Reconciling(
-        counterparties=counterparties,
-        raw=opened.enter_context(closing(SqliteRawStore(home / "raw.db"))),
-        bus=opened.enter_context(closing(SqliteEventBus(home / "bus.db"))),
-        ledger=opened.enter_context(closing(SqliteLedgerStore(home / "ledger.db"))),
-        casebook=opened.enter_context(closing(SqliteCasebook(home / "cases.db"))),
-        clock=HandClock(AFTERWARDS),
-        new_delivery_id=new_delivery_id,
-        new_run_id=new_delivery_id,
-    )
+def test_a_season_with_losses_and_an_outage_ends_as_the_clean_one(clean: SeasonWorld, bruised: SeasonWorld) -> None:
+    """Asiento's ledger after losses, disorder and six hours without any provider is the clean run's, every gap closed."""
+    assert bruised.hash != clean.hash
+    bruised.run("transactions")
+    opened = differences(bruised)
+    assert len(opened) > 100
+    assert bruised.ledger.outbox_depth() > 50, "what is missing is asked for when the providers go away"
+
+    asked_before = bruised.misbehaviour.shown
+    bruised.misbehaviour.go_away(*PROVIDERS)
+    for _ in range(OUTAGE_HOURS):
+        runs = bruised.pass_hour()
+        assert any(run.has_failed for run in runs)
+        assert not any(run.closed for run in runs), "silence closes nothing"
+    assert bruised.misbehaviour.shown - asked_before < 100, "who is down is left alone"
+    assert {pause.provider for pause in bruised.casebook.pauses() if pause.stands} == set(PROVIDERS)
+    bruised.misbehaviour.come_back()
+    bruised.settle_down()
+
+    assert bruised.hash == clean.hash
+    for world in (clean, bruised):
+        every_gap_has_its_closure(world)
+    assert differences(bruised).keys() >= opened.keys()
 
 
-def hear(world: Reconciling, season: Season, chaos: Chaos, straggling: float) -> None:
-    """Keep what arrives of the season's webhooks; some announcements get lost on the way."""
-    random = Random(SEED)  # noqa: S311  a seeded test, no secret
-    now = world.clock.now()
-    deliveries = []
-    for send in Plan(season, chaos).sends():
-        request = send.request(SECRETS, now)
-        provider = request.target.strip("/").split("/")[0].split("?")[0]
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        deliveries.append(
-            Delivery(new_delivery_id(now), provider, Channel.WEBHOOK, now, request.target, headers, request.body)
-        )
-    world.raw.create_all(deliveries)
-    world.bus.publish_all([each.announcement for each in deliveries if random.random() >= straggling])
+def every_gap_has_its_closure(world: SeasonWorld) -> None:
+    """Check that nothing is open, failing, paused or waiting, and that each closure was made by a later comparison."""
+    runs = {run.run_id: run for run in world.casebook.runs(limit=100_000)}
+    for difference in differences(world).values():
+        assert difference.closed_by_run is not None, str(difference.mismatch)
+        closed_by = runs[difference.closed_by_run]
+        assert not closed_by.has_failed
+        assert closed_by.started_at > difference.opened_at
+        assert closed_by.window is not None
+        assert closed_by.window.start <= difference.window.start < difference.window.end <= closed_by.window.end
+    assert list(world.casebook.exceptions()) == []
+    assert [status.job for status in world.casebook.status() if status.is_failing] == []
+    assert not any(pause.stands for pause in world.casebook.pauses())
+    assert world.ledger.outbox_depth() == 0
+    certificates = list(world.casebook.completeness())
+    assert {each.day for each in certificates} >= set(world.window.days())
+    assert [str(gap) for each in certificates for gap in each.gaps] == []
+    first = [world.casebook.certificates_of(each.provider, each.kind, each.day)[0] for each in certificates]
+    assert any(not each.is_complete for each in first) is bool(differences(world)), "each gap was certified as one"
 
 
-def derive_all(world: Reconciling, providers: dict[str, Provider]) -> None:
-    """Derive what is announced."""
-    assert isinstance(world.bus, SqliteEventBus)
-    now = world.clock.now()
-    while leased := world.bus.lease(500, now):
-        derive(
-            [each.announcement.object_name for each in leased], Deriving(providers, world.raw, world.ledger, "t"), now
-        )
-        world.bus.acknowledge([each.lease_id for each in leased])
+def differences(world: SeasonWorld) -> dict[str, Difference]:
+    """Return every difference that was ever opened, by identity and opening run."""
+    opening = [run.run_id for run in world.casebook.runs(limit=100_000) if run.opened]
+    return {
+        f"{each.difference_id}/{each.opened_by_run}": each
+        for run_id in opening
+        for each in world.casebook.differences_of(run_id)
+        if each.opened_by_run == run_id
+    }
 
 
-def settle_down(world: Reconciling, providers: dict[str, Provider]) -> int:
-    """Run whole passes, an hour apart, until one opens, closes and fetches nothing; return how many that took."""
-    assert isinstance(world.clock, HandClock)
-    for passes in range(1, 8):
-        runs = run_all(world, SEASON, world.clock.put_forward(hours=1))
-        derive_all(world, providers)
-        assert not [run.error for run in runs if run.has_failed]
-        if not any(run.opened or run.closed or run.counts.get("fetched") for run in runs):
-            return passes
-    raise AssertionError("seven passes were not enough")
+def test_an_outage_is_paused_more_and_more_and_caught_up_with(bruised: SeasonWorld) -> None:
+    """Asiento asks a provider that is away less and less often, at least twice an hour, and goes on by itself."""
+    counterparties = {name: bruised.reconciling.counterparties[name] for name in ("mercadopago", "stripe")}
+    bruised.reconciling = replace(bruised.reconciling, counterparties=counterparties)
+    bruised.window = Window.of_days(bruised.season.first_day, bruised.season.last_day)
+    bruised.misbehaviour.go_away("stripe")
+    asked: list[int] = []
+    for _ in range(4 * 6):
+        before = bruised.misbehaviour.shown
+        bruised.clock.put_forward(minutes=10)
+        runs = bruised.run("transactions")
+        asked.append(bruised.misbehaviour.shown - before)
+        assert not failures(run for run in runs if run.provider != "stripe"), "the others are asked as ever"
+    assert asked[0] == 6, "three questions, each asked twice, begin the pause"
+    assert set(asked[1:]) == {0, 2}, "afterwards one question at a time is tried"
+    assert 3 <= asked[6:].count(2) <= 6, "twice an hour at most"
+    (pause,) = (each for each in bruised.casebook.pauses() if each.stands)
+    assert (pause.provider, pause.reason.partition(":")[0]) == ("stripe", "BusyError")
+    errors = failures(bruised.run("transactions"))
+    assert errors
+    assert all(error.startswith(PausedError.__name__) and "asked again by itself" in error for error in errors)
 
-
-def money(world: Reconciling) -> dict[str, Any]:
-    """Return what the ledger says of sales, tickets and refunds."""
-    return {str(entity.key): canonical(entity) for kind in MONEY for entity in world.ledger.entities(kind)}
-
-
-def test_season_comes_back_from_the_providers(
-    tmp_path: Path, season: Season, providers: dict[str, Provider], opened: ExitStack
-) -> None:
-    """Asiento recovers a season of which 30 % was lost: the same sales, tickets and refunds as were told, every gap closed."""
-    told, lost = (reconciling(tmp_path / name, season, providers, opened) for name in ("told", "lost"))
-    hear(told, season, Chaos(), straggling=0)
-    hear(lost, season, Chaos(seed=SEED, loss_share=0.3, duplicate_share=0.05, reorder_window=200), straggling=0.05)
-    derive_all(told, providers)
-    derive_all(lost, providers)
-    before = money(lost)
-    assert settle_down(told, providers) <= 4
-    assert settle_down(lost, providers) <= 4
-    assert before != money(lost) == money(told)
-    for world in (told, lost):
-        assert [(str(each.mismatch.key), each.mismatch.type.value) for each in world.casebook.open_differences()] == []
-        assert [(each.kind, each.subject) for each in world.casebook.exceptions()] == []
-        assert world.ledger.outbox_depth() == 0
-        drifts = {run.drift_minor.get("ARS", 0) for run in world.casebook.runs("transactions", limit=50)}
-        assert drifts == {0}
-    assert sum(run.opened for run in lost.casebook.runs("transactions", limit=1_000)) > 20
+    bruised.misbehaviour.come_back()
+    bruised.clock.put_forward(minutes=31)
+    assert not failures(bruised.run("transactions"))
+    assert not any(each.stands for each in bruised.casebook.pauses())

@@ -3,15 +3,19 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from shared.adapters.embedded import casebook_sources as sources
 from shared.adapters.embedded.sqlite import Database, json_list, pages
+from shared.domain.completeness import CompletenessCertificate
+from shared.domain.decisions import Decision
 from shared.domain.facts import EntityKind
-from shared.domain.findings import ExceptionKind, FinanceException, Sighting
+from shared.domain.findings import ExceptionKind, FinanceException, Sighting, decided, seen_again
+from shared.domain.pauses import Pause
 from shared.domain.reconciliation import Difference, Mismatch, ReconciliationRun, RunStatus, conclude
 from shared.domain.times import from_ms, to_ms
 from shared.ports.casebook import JobStatus
@@ -40,6 +44,7 @@ CREATE TABLE IF NOT EXISTS exceptions (
 CREATE UNIQUE INDEX IF NOT EXISTS exceptions_open ON exceptions (exception_id) WHERE closed_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS exceptions_of_kind ON exceptions (kind) WHERE closed_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS exceptions_of_subject ON exceptions (subject);
+CREATE INDEX IF NOT EXISTS exceptions_episodes ON exceptions (exception_id, episode);
 """
 
 _IN = "IN (SELECT value FROM json_each(?))"
@@ -63,6 +68,10 @@ SELECT job, provider, kind, max(started_at_ms), max(CASE WHEN has_failed = 0 THE
 GROUP BY job, provider, kind ORDER BY job, provider, kind
 """
 _OPEN_EXCEPTION = "SELECT document FROM exceptions WHERE closed_at_ms IS NULL"
+_LATEST_EPISODES = """
+SELECT document FROM exceptions AS latest WHERE exception_id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
+    SELECT 1 FROM exceptions AS later WHERE later.exception_id = latest.exception_id AND later.episode > latest.episode)
+"""
 
 _RUN, _DIFFERENCE = TypeAdapter(ReconciliationRun), TypeAdapter(Difference)
 _EXCEPTION = TypeAdapter(FinanceException)
@@ -73,10 +82,15 @@ class SqliteCasebook:
 
     def __init__(self, path: Path) -> None:
         """Open or create the casebook."""
-        self._database = Database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA + sources.SCHEMA)
 
-    def record_run(self, run: ReconciliationRun, found: Sequence[Mismatch] = ()) -> ReconciliationRun:
-        """Keep a run and what it changes in one transaction."""
+    def record_run(
+        self,
+        run: ReconciliationRun,
+        found: Sequence[Mismatch] = (),
+        certificates: Sequence[CompletenessCertificate] = (),
+    ) -> ReconciliationRun:
+        """Keep a run and what it changes and certifies in one transaction."""
         with self._database.transaction() as connection:
             recorded = connection.execute("SELECT document FROM runs WHERE run_id = ?", (run.run_id,)).fetchone()
             if recorded:
@@ -89,6 +103,7 @@ class SqliteCasebook:
                 )
                 run = concluded.run
             connection.execute("INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _run_row(run))
+            sources.add(connection, certificates)
         return run
 
     def runs(self, job: str | None = None, limit: int = 100) -> list[ReconciliationRun]:
@@ -139,10 +154,12 @@ class SqliteCasebook:
     def see_exceptions(self, found: Sequence[FinanceException]) -> int:
         """Open or refresh."""
         with self._database.transaction() as connection:
-            known = _open_exceptions(connection, [exception.exception_id for exception in found])
-            seen = [_seen_again(known.get(exception.exception_id), exception) for exception in found]
-            _write_exceptions(connection, seen)
-        return len({exception.exception_id for exception in found} - known.keys())
+            latest = _latest_episodes(connection, [exception.exception_id for exception in found])
+            seen = [seen_again(latest.get(exception.exception_id), exception) for exception in found]
+            changed = [each for each in seen if each is not None]
+            _write_exceptions(connection, changed)
+        was_open = {identity for identity, each in latest.items() if each.is_open}
+        return len({each.exception_id for each in changed if each.is_open} - was_open)
 
     def close_unseen(self, kinds: Collection[ExceptionKind], by: Sighting) -> int:
         """Close what this run has not seen."""
@@ -158,6 +175,15 @@ class SqliteCasebook:
         with self._database.transaction() as connection:
             rows = connection.execute(f"{_OPEN_EXCEPTION} AND exception_id {_IN}", (json_list(list(exception_ids)),))
             return _close(connection, rows, closed_at)
+
+    def note_decisions(self, decisions: Sequence[Decision], at: datetime) -> int:
+        """Note decisions, and close what they settle."""
+        with self._database.transaction() as connection:
+            latest = _latest_episodes(connection, [decision.exception_id for decision in decisions])
+            known = [(latest[each.exception_id], each) for each in decisions if each.exception_id in latest]
+            noted = [changed for episode, each in known if (changed := decided(episode, each, at))]
+            _write_exceptions(connection, noted)
+        return sum(latest[each.exception_id].is_open and not each.is_open for each in noted)
 
     def exceptions(
         self,
@@ -183,6 +209,22 @@ class SqliteCasebook:
         }
         for _, document in pages(self._database, sql, filters):
             yield _EXCEPTION.validate_json(document)
+
+    def completeness(self, first: date = date.min, last: date = date.max) -> Iterator[CompletenessCertificate]:
+        """Yield the certificates that stand."""
+        return sources.standing(self._database, first, last)
+
+    def certificates_of(self, provider: str, kind: EntityKind, day: date) -> list[CompletenessCertificate]:
+        """Return every certificate of a day."""
+        return sources.history(self._database, provider, kind, day)
+
+    def keep_pause(self, pause: Pause) -> None:
+        """Keep the pause."""
+        sources.keep_pause(self._database, pause)
+
+    def pauses(self) -> list[Pause]:
+        """Return the pauses by provider."""
+        return sources.pauses(self._database)
 
     def close(self) -> None:
         """Close the file."""
@@ -229,16 +271,9 @@ def _difference_row(difference: Difference) -> tuple[Any, ...]:
     )
 
 
-def _open_exceptions(connection: sqlite3.Connection, exception_ids: Sequence[str]) -> dict[str, FinanceException]:
-    rows = connection.execute(f"{_OPEN_EXCEPTION} AND exception_id {_IN}", (json_list(exception_ids),))
+def _latest_episodes(connection: sqlite3.Connection, exception_ids: Sequence[str]) -> dict[str, FinanceException]:
+    rows = connection.execute(_LATEST_EPISODES, (json_list(exception_ids),))
     return {exception.exception_id: exception for exception in _exceptions(rows)}
-
-
-def _seen_again(known: FinanceException | None, seen: FinanceException) -> FinanceException:
-    """Return an exception with what was seen last, open since it was first seen; an older sighting changes nothing."""
-    if known is None:
-        return seen
-    return known if seen.last_seen_at < known.last_seen_at else replace(seen, opened_at=known.opened_at)
 
 
 def _close(connection: sqlite3.Connection, rows: Iterable[Any], closed_at: datetime) -> int:

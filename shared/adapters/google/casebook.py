@@ -6,30 +6,34 @@
                                           never conclude side by side
     differences/{episode}                 open or closed; one that comes back is another beside the old
     exceptions/{episode}                  the same
-    open_exceptions/{exception id}        the episode that is open
+    exception_ids/{exception id}          its last episode, open or closed
 
 What one run changes is one transaction, bounded by Firestore's 10 MiB: about ten thousand differences.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from shared.adapters.google import casebook_sources as sources
 from shared.adapters.google import casebook_work as standing
 from shared.adapters.google.casebook_work import Work
 from shared.adapters.google.documents import EQUAL, IN, Documents, Fields, Filter, Query, Transaction, document_id
+from shared.domain.completeness import CompletenessCertificate
+from shared.domain.decisions import Decision
 from shared.domain.facts import EntityKind
-from shared.domain.findings import ExceptionKind, FinanceException, Sighting
+from shared.domain.findings import ExceptionKind, FinanceException, Sighting, decided, seen_again
+from shared.domain.pauses import Pause
 from shared.domain.reconciliation import Difference, Mismatch, ReconciliationRun, conclude
 from shared.domain.times import from_ms, to_ms
 from shared.ports.casebook import JobStatus
 
 _RUNS, _RUN_IDS, _WORK, _STATE = "case_runs", "case_run_ids", "case_work", "case_state/runs"
-_DIFFERENCES, _EXCEPTIONS, _OPEN_EXCEPTIONS = "differences", "exceptions", "open_exceptions"
+_DIFFERENCES, _EXCEPTIONS, _EXCEPTION_IDS = "differences", "exceptions", "exception_ids"
 _NUMBER_MAX = 10**12
 _CHUNK = 200
 _IS_OPEN = Filter("is_open", EQUAL, value=True)
@@ -47,9 +51,14 @@ class GoogleCasebook:
         """Take the database."""
         self._documents = documents
 
-    def record_run(self, run: ReconciliationRun, found: Sequence[Mismatch] = ()) -> ReconciliationRun:
-        """Keep a run and what it changes in one transaction."""
-        return self._documents.in_transaction(partial(self._record, run, found))
+    def record_run(
+        self,
+        run: ReconciliationRun,
+        found: Sequence[Mismatch] = (),
+        certificates: Sequence[CompletenessCertificate] = (),
+    ) -> ReconciliationRun:
+        """Keep a run and what it changes and certifies in one transaction."""
+        return self._documents.in_transaction(partial(self._record, run, found, certificates))
 
     def runs(self, job: str | None = None, limit: int = 100) -> list[ReconciliationRun]:
         """Return runs, latest first."""
@@ -101,6 +110,19 @@ class GoogleCasebook:
         """Close these."""
         return self._close(sorted(set(exception_ids)), closed_at, lambda _: True)
 
+    def note_decisions(self, decisions: Sequence[Decision], at: datetime) -> int:
+        """Note decisions, and close what they settle, a part at a time."""
+
+        def work(part: Sequence[Decision], transaction: Transaction) -> int:
+            latest = _latest_episodes(transaction, [decision.exception_id for decision in part])
+            known = [(latest[each.exception_id], each) for each in part if each.exception_id in latest]
+            noted = [changed for episode, each in known if (changed := decided(episode, each, at))]
+            for exception in noted:
+                transaction.set(*_exception_document(exception))
+            return sum(latest[each.exception_id].is_open and not each.is_open for each in noted)
+
+        return sum(self._documents.in_transaction(partial(work, part)) for part in _parts(decisions))
+
     def exceptions(
         self,
         *,
@@ -118,7 +140,29 @@ class GoogleCasebook:
         for _, fields in self._documents.pages(Query(_EXCEPTIONS, filters)):
             yield _exception(fields)
 
-    def _record(self, run: ReconciliationRun, found: Sequence[Mismatch], transaction: Transaction) -> ReconciliationRun:
+    def completeness(self, first: date = date.min, last: date = date.max) -> Iterator[CompletenessCertificate]:
+        """Yield the certificates that stand."""
+        return sources.standing(self._documents, first, last)
+
+    def certificates_of(self, provider: str, kind: EntityKind, day: date) -> list[CompletenessCertificate]:
+        """Return every certificate of a day."""
+        return sources.history(self._documents, provider, kind, day)
+
+    def keep_pause(self, pause: Pause) -> None:
+        """Keep the pause."""
+        sources.keep_pause(self._documents, pause)
+
+    def pauses(self) -> list[Pause]:
+        """Return the pauses by provider."""
+        return sources.pauses(self._documents)
+
+    def _record(
+        self,
+        run: ReconciliationRun,
+        found: Sequence[Mismatch],
+        certificates: Sequence[CompletenessCertificate],
+        transaction: Transaction,
+    ) -> ReconciliationRun:
         run_id, work_path = _run_id_path(run.run_id), _work_path(run.job, run.provider, run.kind)
         held = transaction.get([run_id, work_path, _STATE])
         if run_id in held:
@@ -137,6 +181,7 @@ class GoogleCasebook:
         transaction.set(run_id, {"body": where})
         transaction.set(_STATE, {"count": number})
         transaction.set(work_path, standing.to_fields(work.after(run)))
+        sources.add(transaction, certificates)
         return run
 
     def _error_of(self, work: Work) -> str:
@@ -151,30 +196,33 @@ class GoogleCasebook:
         self, exception_ids: Sequence[str], closed_at: datetime, is_due: Callable[[FinanceException], bool]
     ) -> int:
         def work(part: Sequence[str], transaction: Transaction) -> int:
-            due = [each for each in _open_ones(transaction, part).values() if is_due(each)]
+            latest = _latest_episodes(transaction, part).values()
+            due = [each for each in latest if each.is_open and is_due(each)]
             for exception in due:
                 transaction.set(*_exception_document(replace(exception, closed_at=closed_at)))
-                transaction.delete(f"{_OPEN_EXCEPTIONS}/{exception.exception_id}")
             return len(due)
 
         return sum(self._documents.in_transaction(partial(work, part)) for part in _parts(exception_ids))
 
 
 def _see(found: Sequence[FinanceException], transaction: Transaction) -> int:
-    known = _open_ones(transaction, [exception.exception_id for exception in found])
+    latest = _latest_episodes(transaction, [exception.exception_id for exception in found])
+    opened = 0
     for exception in found:
-        before = known.get(exception.exception_id)
-        if before is None:
-            where, fields = _exception_document(exception)
-            transaction.set(f"{_OPEN_EXCEPTIONS}/{exception.exception_id}", {"body": where})
-            transaction.set(where, fields)
-        elif exception.last_seen_at >= before.last_seen_at:
-            transaction.set(*_exception_document(replace(exception, opened_at=before.opened_at)))
-    return len(found) - len(known)
+        before = latest.get(exception.exception_id)
+        seen = seen_again(before, exception)
+        if seen is None:
+            continue
+        where, fields = _exception_document(seen)
+        transaction.set(where, fields)
+        if before is None or not before.is_open:
+            opened += 1
+            transaction.set(f"{_EXCEPTION_IDS}/{exception.exception_id}", {"body": where})
+    return opened
 
 
-def _open_ones(transaction: Transaction, exception_ids: Sequence[str]) -> dict[str, FinanceException]:
-    pointers = transaction.get([f"{_OPEN_EXCEPTIONS}/{each}" for each in exception_ids])
+def _latest_episodes(transaction: Transaction, exception_ids: Sequence[str]) -> dict[str, FinanceException]:
+    pointers = transaction.get([f"{_EXCEPTION_IDS}/{each}" for each in exception_ids])
     episodes = transaction.get(sorted(str(fields["body"]) for fields in pointers.values()))
     found = [_exception(fields) for fields in episodes.values()]
     return {exception.exception_id: exception for exception in found}

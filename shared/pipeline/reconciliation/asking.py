@@ -41,6 +41,12 @@ def pointers(entity: Entity, ledger: LedgerStore) -> list[Entity]:
     return [pointer for pointer in map(ledger.entity, keys) if pointer is not None]
 
 
+def is_pointed_at(awaited: Entity, ledger: LedgerStore) -> bool:
+    """Return whether anything still points at an awaited entity; a later statement may have turned its pointers elsewhere."""
+    pointing = (ledger.entity(EntityKey.parse(text)) for text in sorted(awaited.wanted_by))
+    return any(awaited.key == target for pointer in pointing if pointer is not None for _, target in pointer.links())
+
+
 def _sales_near(entity: Entity) -> list[EntityKey]:
     keys = [entity.key, *(target for _, target in entity.links())]
     return [key for key in keys if key.kind is EntityKind.SALE]

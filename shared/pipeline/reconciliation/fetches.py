@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.errors import AsientoError, NotFoundError, SettingsError, TerminalError, TransientError
+from shared.domain.errors import (
+    AsientoError,
+    NotFoundError,
+    PausedError,
+    SettingsError,
+    TerminalError,
+    TransientError,
+)
 from shared.domain.facts import EntityKey
 from shared.domain.findings import (
     LEDGER_VERSION,
@@ -145,10 +152,15 @@ class _Fetching:
     def _settle_outbox(self, wanted: Mapping[EntityKey, Sequence[OutboxEntry]], batch: _Batch) -> None:
         done = [entry.message.message_id for key in (*batch.deliveries, *batch.unknown) for entry in wanted[key]]
         self._world.ledger.outbox_done(done)
-        for key in batch.failures:
-            attempts = max(entry.attempts for entry in wanted[key])
+        for key, failure in batch.failures.items():
             again = [entry.message.message_id for entry in wanted[key]]
-            self._world.ledger.outbox_failed(again, self._now + retry_delay(attempts))
+            self._world.ledger.outbox_failed(again, self._retry_at(failure, wanted[key]))
+
+    def _retry_at(self, failure: AsientoError, entries: Sequence[OutboxEntry]) -> datetime:
+        """Return when messages are due again: with the provider's return from a pause, otherwise later after each try."""
+        if isinstance(failure, PausedError):
+            return failure.until
+        return self._now + retry_delay(max(entry.attempts for entry in entries))
 
     def _count(self, entries: Sequence[OutboxEntry], batch: _Batch) -> None:
         self._counts["messages"] += len(entries)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from shared.domain.completeness import CompletenessCertificate
 from shared.domain.errors import AsientoError
 from shared.domain.facts import EntityKind
 from shared.domain.findings import Sighting
@@ -25,6 +26,7 @@ class Report:
     """What kept it from doing all that it set out to do, although it came to its end."""
     drift_minor: Mapping[str, int] = field(default_factory=dict)
     mismatches: tuple[Mismatch, ...] = ()
+    certificates: tuple[CompletenessCertificate, ...] = ()
     provider_as_of: datetime | None = None
     ledger_as_of: datetime | None = None
 
@@ -40,7 +42,7 @@ class Work:
 
 
 def recorded(world: Reconciling, work: Work, do: Callable[[Sighting], Report]) -> ReconciliationRun:
-    """Do the work and keep the record of it, with what it found, in one transaction.
+    """Do the work and keep the record of it, with what it found and certified, in one transaction.
 
     An error of the family in domain/errors.py ends this run as failed and leaves the next one to be tried; any other is a
     defect of ours: it is recorded too and goes on to the caller.
@@ -74,7 +76,7 @@ def recorded(world: Reconciling, work: Work, do: Callable[[Sighting], Report]) -
     )
     if report.failure is not None:
         return _failed(world, run, f"{type(report.failure).__name__}: {report.failure}")
-    return world.casebook.record_run(run, report.mismatches)
+    return world.casebook.record_run(run, report.mismatches, report.certificates)
 
 
 def _failed(world: Reconciling, run: ReconciliationRun, error: str) -> ReconciliationRun:

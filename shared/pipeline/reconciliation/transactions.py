@@ -8,12 +8,13 @@ each end, does not ask for everything twice.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.entities import OCCURRED_AT
-from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.findings import ExceptionKind, Sighting
+from shared.domain.pairing import unequal
 from shared.domain.reconciliation import (
     Claim,
     Mismatch,
@@ -22,10 +23,10 @@ from shared.domain.reconciliation import (
     Tally,
     claim_of,
     differing,
-    paired,
 )
 from shared.domain.times import Window
 from shared.pipeline.reconciliation.asking import ask_for, ways_to
+from shared.pipeline.reconciliation.listing import listed_in
 from shared.pipeline.reconciliation.recording import Report, Work, recorded
 from shared.pipeline.reconciliation.world import Counterparty, PatientApi, Reconciling
 from shared.ports.provider import Listed
@@ -38,7 +39,7 @@ def transactions(world: Reconciling, window: Window, now: datetime) -> list[Reco
     """
     runs = []
     for name, counterparty in sorted(world.counterparties.items()):
-        patient = Counterparty(counterparty.capabilities, PatientApi(name, counterparty.api))
+        patient = replace(counterparty, api=PatientApi(name, counterparty.api))
         for kind in counterparty.capabilities.listings:
             runs += [_compared(world, patient, kind, week, now) for week in weeks_of(window)]
     return runs
@@ -73,12 +74,12 @@ class _Comparison:
 
     def run(self, now: datetime, by: Sighting) -> Report:
         provider_as_of = self._world.clock.now()
-        listed = self._listed()
+        listed = listed_in(self._counterparty, self._kind, self._window)
         ledger_as_of = self._world.clock.now()
         tally = Tally()
         mismatches: list[Mismatch] = []
         theirs = (_claim(listed[key]) for key in sorted(listed))
-        for pair in self._completed(paired(theirs, self._comparable(listed))):
+        for pair in self._completed(unequal(theirs, self._comparable(listed), tally)):
             tally.add(pair)
             mismatches += differing(pair)
         self._ask(mismatches, listed, now)
@@ -91,20 +92,6 @@ class _Comparison:
             provider_as_of=provider_as_of,
             ledger_as_of=ledger_as_of,
         )
-
-    def _listed(self) -> dict[EntityKey, Listed]:
-        """Return the provider's side, each entity once: pages may shift while they are read, and the newest version counts."""
-        name = self._counterparty.capabilities.name
-        listed: dict[EntityKey, Listed] = {}
-        for each in self._counterparty.api.list_window(self._kind, self._window):
-            if (each.key.kind, each.key.provider) != (self._kind, name):
-                raise TerminalError(
-                    f"asked for {self._kind.value} of {name}, its client lists {each.key}; mend client.py"
-                )
-            before = listed.get(each.key)
-            if before is None or before.version_at_ms <= each.version_at_ms:
-                listed[each.key] = each
-        return listed
 
     def _comparable(self, listed: dict[EntityKey, Listed]) -> Iterator[Claim]:
         """Yield the ledger's side without what the provider's listing does not show by its nature."""

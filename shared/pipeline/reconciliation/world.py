@@ -1,18 +1,31 @@
 """What reconciling needs of the world, and the providers that can be asked."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
-from shared.domain.errors import AsientoError, NotFoundError, TransientError
+from shared.contracts.holding import Holding
+from shared.domain.errors import AsientoError, NotFoundError, PausedError, TransientError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.times import Window
+from shared.pipeline.take_in import Intake
 from shared.ports.casebook import Casebook
 from shared.ports.clock import Clock
-from shared.ports.event_bus import EventBus
+from shared.ports.event_bus import DeadLetters, EventBus
 from shared.ports.ledger_store import LedgerStore
-from shared.ports.provider import Capabilities, Fetched, Listed, ProviderApi
-from shared.ports.raw_store import RawStore
+from shared.ports.provider import (
+    AlsoTells,
+    Capabilities,
+    Fetched,
+    Listed,
+    ManifestApi,
+    Provider,
+    ProviderApi,
+    TotalsApi,
+    UndeliveredApi,
+)
+from shared.ports.raw_store import RawStore, RejectedStore
 
 FAILURES_IN_A_ROW_MAX = 3
 """After so many failures in a row a provider is left alone until the next run."""
@@ -24,6 +37,21 @@ class Counterparty:
 
     capabilities: Capabilities
     api: ProviderApi
+
+    @property
+    def manifests(self) -> ManifestApi | None:
+        """Return the API that lists who travels; None for a provider that declares none."""
+        return cast("ManifestApi", self.api) if AlsoTells.MANIFESTS in self.capabilities.also_tells else None
+
+    @property
+    def undelivered(self) -> UndeliveredApi | None:
+        """Return the API that lists webhooks that could not be delivered; None for a provider that declares none."""
+        return cast("UndeliveredApi", self.api) if AlsoTells.UNDELIVERED in self.capabilities.also_tells else None
+
+    @property
+    def totals(self) -> TotalsApi | None:
+        """Return the API that tells what cash sessions came to; None for a provider that declares none."""
+        return cast("TotalsApi", self.api) if AlsoTells.TOTALS in self.capabilities.also_tells else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +72,18 @@ class Reconciling:
     new_run_id: Callable[[datetime], str]
     providers: tuple[str, ...] = ()
     """Every provider that is listened to, those that cannot be asked too: what their files tell is compared all the same."""
+    dead_letters: DeadLetters | None = None
+    """Where the bus keeps announcements that it gave up; None where they cannot be seen from here."""
+    code_version: str = ""
+    """What derives at present: what another version failed on may go through now."""
+    intake: Intake | None = None
+    """Where files are dropped; None where there is no such place."""
+    readers: Mapping[str, Provider] = field(default_factory=dict)
+    """Who reads deliveries, by provider: for what is measured of their content."""
+    contracts: Holding | None = None
+    """The pinned contracts that deliveries are held against where they are measured; None holds against nothing."""
+    rejected: RejectedStore | None = None
+    """What the door rejected; None where that cannot be seen from here."""
 
     def can_fetch(self, key: EntityKey) -> bool:
         """Return whether the provider of this entity can be asked for it by id."""
@@ -69,6 +109,8 @@ class PatientApi:
         self._refuse_while_down()
         try:
             yield from self._api.list_window(kind, window)
+        except PausedError:
+            raise
         except TransientError:
             self._failures += 1
             raise
@@ -79,7 +121,7 @@ class PatientApi:
         self._refuse_while_down()
         try:
             fetched = self._api.fetch(key)
-        except NotFoundError:
+        except (NotFoundError, PausedError):
             raise
         except AsientoError:
             self._failures += 1

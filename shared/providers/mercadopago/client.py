@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.domain.errors import TerminalError, UnreadableError
+from shared.domain.errors import TerminalError, TransientError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.times import Window, from_ms, to_ms
 from shared.ports.provider import ApiAccess, Fetched, Listed
@@ -15,6 +15,10 @@ from shared.providers.toolkit.json_body import parse_object
 from shared.providers.toolkit.payload_models import Id, InstantMs, Payload, read_as
 
 PAGE_SIZE = 50
+PAGE_OVERLAP = 10
+"""How many entries of a page the next one shows again: so many may leave the search between the two without hiding others."""
+READS_MAX = 3
+"""How often a search is read from its beginning while it changes under our hands."""
 
 OFFSET_MAX = 10_000
 """The search reaches no further; a window that holds more is asked for in halves."""
@@ -65,19 +69,37 @@ class MercadoPagoApi:
     def _entries(self, time: str, window: Window) -> Iterator[dict[str, Any]]:
         if window.start == window.end:
             return
-        page = self._page(time, window, 0)
-        if page.paging.total > OFFSET_MAX:
-            for half in _halves(window):
-                yield from self._entries(time, half)
-            return
-        offset = 0
-        while page.results:
-            # The end of a search is included, the end of a window is not.
-            yield from (entry for entry in page.results if _is_within(window, read_as(_Identified, entry), time))
-            offset += len(page.results)
-            if offset >= page.paging.total:
+        for _ in range(READS_MAX):
+            page = self._page(time, window, 0)
+            if page.paging.total > OFFSET_MAX:
+                for half in _halves(window):
+                    yield from self._entries(time, half)
                 return
+            found = self._read_through(time, window, page)
+            if found is not None:
+                # The end of a search is included, the end of a window is not.
+                yield from (each for each in found.values() if _is_within(window, read_as(_Identified, each), time))
+                return
+        raise TransientError(
+            f"the search for payments from {_text(window.start)} on changed each of the {READS_MAX} times that it was read; "
+            "ask again later"
+        )
+
+    def _read_through(self, time: str, window: Window, page: payloads.Page) -> dict[str, dict[str, Any]] | None:
+        """Return all that a search finds, by id, from its first page on; None where something slipped between two pages.
+
+        A page then shows nothing of the one before it, or there are more entries in all than were seen.
+        """
+        found = _by_id(page)
+        offset = 0
+        while page.results and offset + len(page.results) < page.paging.total:
+            offset += max(len(page.results) - PAGE_OVERLAP, 1)
             page = self._page(time, window, offset)
+            shown = _by_id(page)
+            if page.results and not found.keys() & list(shown)[:PAGE_OVERLAP]:
+                return None
+            found |= shown
+        return found if len(found) >= page.paging.total else None
 
     def _page(self, time: str, window: Window, offset: int) -> payloads.Page:
         query: dict[str, str | int] = {
@@ -90,6 +112,10 @@ class MercadoPagoApi:
             "limit": PAGE_SIZE,
         }
         return read_as(payloads.Page, parse_object(self._http.get("/v1/payments/search", query)))
+
+
+def _by_id(page: payloads.Page) -> dict[str, dict[str, Any]]:
+    return {str(read_as(_Identified, entry).id): entry for entry in page.results}
 
 
 def _text(instant: datetime) -> str:
@@ -121,10 +147,11 @@ def _listed(entry: dict[str, Any]) -> Listed:
     identified = read_as(_Identified, entry)
     key = EntityKey(EntityKind.PAYMENT, NAME, str(identified.id))
     version_at_ms = identified.date_last_updated or 0
+    occurred_at_ms = identified.date_approved or identified.date_created
     try:
         values = translate.payment_facts(entry, 0)[0].values
     except UnreadableError:
-        return Listed(key, version_at_ms, None, None, "", key)
+        return Listed(key, version_at_ms, None, None, "", key, occurred_at_ms)
     amount, currency = values.get("amount_minor"), values.get("currency")
     return Listed(
         key=key,
@@ -133,4 +160,5 @@ def _listed(entry: dict[str, Any]) -> Listed:
         currency=str(currency) if currency is not None else None,
         status=str(values["status"]),
         fetch=key,
+        occurred_at_ms=occurred_at_ms,
     )

@@ -55,7 +55,7 @@ class StripeApi:
             raise TerminalError(f"Stripe has no listing of {kind.value}; see its capabilities")
         for collection, time, reader in _LISTINGS[kind]:
             for entry in self._entries(collection, time, window):
-                yield _listed(kind, entry, reader)
+                yield _listed(kind, entry, reader, time)
 
     def fetch(self, key: EntityKey) -> Fetched:
         """Fetch a payment, refund or settlement line by id."""
@@ -92,13 +92,15 @@ def _seconds_up(instant_ms: int) -> int:
     return -(-instant_ms // 1000)
 
 
-def _listed(kind: EntityKind, entry: dict[str, Any], reader: translate.Reader) -> Listed:
+def _listed(kind: EntityKind, entry: dict[str, Any], reader: translate.Reader, time: str) -> Listed:
     """List one entry; what cannot be read is listed by its identity: if missing it is fetched, and that says why."""
     key = EntityKey(kind, NAME, read_as(_Listed, entry).id)
+    occurred_at_s = entry.get(time)
+    occurred_at_ms = occurred_at_s * 1000 if isinstance(occurred_at_s, int) else None
     try:
         values = reader(entry, 0)[0].values
     except UnreadableError:
-        return Listed(key, 0, None, None, "", key)
+        return Listed(key, 0, None, None, "", key, occurred_at_ms)
     amount = next((values[name] for name in ("amount_minor", "net_minor", "gross_minor") if name in values), None)
     return Listed(
         key=key,
@@ -107,4 +109,5 @@ def _listed(kind: EntityKind, entry: dict[str, Any], reader: translate.Reader) -
         currency=str(values["currency"]),
         status=str(values.get("status", "")),
         fetch=key,
+        occurred_at_ms=occurred_at_ms,
     )

@@ -4,6 +4,7 @@ Errors name the method, the path and the status; never a header, a query or a bo
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -11,12 +12,20 @@ from urllib.parse import quote
 import httpx
 import stamina
 
-from shared.domain.errors import NotFoundError, SettingsError, TerminalError, TransientError
+from shared.domain.errors import (
+    BusyError,
+    NotFoundError,
+    SettingsError,
+    TerminalError,
+    TransientError,
+    UnreadableError,
+)
+from shared.providers.toolkit.json_body import parse_value
 
 ATTEMPTS = 4
 TIMEOUT_S = 15.0
-RETRY_AFTER_S_MAX = 60.0
-"""A provider that asks for more patience than this gets it from the next run of the job, not from a sleeping one."""
+RETRY_AFTER_S_MAX = 60
+"""A provider that asks for more patience than this gets it from a pause of the source, not from a sleeping run."""
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
@@ -24,20 +33,13 @@ _RETRYABLE_CLIENT_ERRORS = frozenset(
     {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
 )
 
+_A_SECOND = timedelta(seconds=1)
+
 Query: TypeAlias = Mapping[str, str | int]
 
 
 class UnauthorizedError(TerminalError):
     """The API does not accept our credentials (any more)."""
-
-
-class BusyError(TransientError):
-    """The API asks us to come back later, in `retry_after_s` if it says so."""
-
-    def __init__(self, message: str, retry_after_s: float | None) -> None:
-        """Keep how long the API asks us to wait."""
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 def segment(entity_id: str) -> str:
@@ -81,7 +83,9 @@ class HttpApi:
         try:
             with self._client.stream(method, path, **request) as response:
                 _require_success(method, path, response)
-                return _bounded(method, path, response)
+                body = _bounded(method, path, response)
+                _require_whole(method, path, response, body)
+                return body
         except httpx.TransportError as down:
             raise TransientError(f"{method} {path}: {type(down).__name__}; ask again later") from down
 
@@ -89,7 +93,7 @@ class HttpApi:
 def _patience(error: Exception) -> bool | float:
     """Say whether to try again, and after how long if the API said so."""
     if isinstance(error, BusyError) and error.retry_after_s is not None:
-        return error.retry_after_s if error.retry_after_s <= RETRY_AFTER_S_MAX else False
+        return float(error.retry_after_s) if error.retry_after_s <= RETRY_AFTER_S_MAX else False
     return isinstance(error, TransientError)
 
 
@@ -109,18 +113,41 @@ def _require_success(method: str, path: str, response: httpx.Response) -> None:
     )
 
 
-def _retry_after_s(headers: httpx.Headers) -> float | None:
+def _require_whole(method: str, path: str, response: httpx.Response, body: bytes) -> None:
+    """Raise TransientError where a JSON answer ends in the middle: somebody on the way cut it, and it may come whole again.
+
+    What is no JSON at all is not judged here: it is kept as it came, and its reading says what is wrong with it.
+    """
+    if "json" not in response.headers.get("content-type", ""):
+        return
+    try:
+        parse_value(body)
+    except UnreadableError:
+        if _ends_early(body):
+            raise TransientError(f"{method} {path}: the answer ends in the middle; ask again later") from None
+
+
+def _ends_early(body: bytes) -> bool:
+    whole_characters = body.decode("utf-8", "ignore").encode()
+    try:
+        parse_value(whole_characters)
+    except UnreadableError as unreadable:
+        return unreadable.detail.startswith("EOF while parsing")
+    return False
+
+
+def _retry_after_s(headers: httpx.Headers) -> int | None:
     """Return how long to wait; a date is measured against the answer's own Date, not against our clock."""
     text = headers.get("retry-after")
     if text is None:
         return None
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return int(text[:9])
     try:
         pause = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError):
         return None
-    return max(pause.total_seconds(), 0.0)
+    return max(pause // _A_SECOND, 0)
 
 
 def _bounded(method: str, path: str, response: httpx.Response) -> bytes:

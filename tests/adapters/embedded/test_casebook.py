@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.embedded.casebook import SqliteCasebook
+from shared.domain.decisions import Choice, Decision
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.findings import ExceptionKind, FinanceException, Sighting
 from shared.domain.money import Money
@@ -237,6 +238,62 @@ def test_closing_by_identity(casebook: SqliteCasebook) -> None:
     casebook.see_exceptions([exception("a"), exception("b")])
     assert casebook.close_exceptions([exception("a").exception_id, "unheard of"], NOON) == 1
     assert casebook.close_exceptions([exception("a").exception_id], NOON) == 0
+
+
+def decision(about: FinanceException, choice: Choice = Choice.ACCEPT, minutes: int = 5, by: str = "ana") -> Decision:
+    """Return a decision about an exception as it stands, made some minutes after noon."""
+    made_at = NOON + timedelta(minutes=minutes)
+    return Decision(about.exception_id, choice, "seen", by, made_at, about.evidence_digest, about.at_risk)
+
+
+def test_decided_stays_closed(casebook: SqliteCasebook) -> None:
+    """Asiento keeps a decided exception closed while its evidence is the same, and opens it anew when it is another."""
+    casebook.see_exceptions([exception("a"), exception("b")])
+    accepted = decision(exception("a"))
+    assert casebook.note_decisions([accepted], NOON + timedelta(minutes=6)) == 1
+    assert casebook.note_decisions([accepted], NOON + timedelta(minutes=7)) == 0
+    assert casebook.see_exceptions([exception("a", "r2", 10), exception("b", "r2", 10)]) == 0
+    assert [each.subject for each in casebook.exceptions()] == ["b"]
+    (closed,) = casebook.exceptions(is_open=False)
+    assert (closed.closed_at, closed.decision, closed.is_settled) == (NOON + timedelta(minutes=6), accepted, True)
+
+    changed = replace(exception("a", "r3", 20), at_risk=Money("ARS", 101))
+    assert casebook.see_exceptions([changed]) == 1
+    (again,) = casebook.exceptions(subject="a")
+    assert (again.opened_at, again.decision, again.is_decided_otherwise) == (changed.opened_at, accepted, True)
+    assert casebook.see_exceptions([exception("a", "r4", 30)]) == 0
+    assert list(casebook.exceptions(subject="a")) == []
+    assert len(list(casebook.exceptions(subject="a", is_open=False))) == 2
+
+
+def test_decisions_come_in_any_order(casebook: SqliteCasebook) -> None:
+    """Asiento lets the decision that was made last stand, and takes one about nothing that it knows for none."""
+    casebook.see_exceptions([exception("a")])
+    assigned = replace(decision(exception("a"), Choice.ASSIGN, minutes=9), assigned_to="Eva")
+    assert casebook.note_decisions([assigned, decision(exception("unheard of"))], NOON) == 0
+    assert casebook.note_decisions([decision(exception("a"), minutes=8)], NOON) == 0
+    (kept,) = casebook.exceptions()
+    assert (kept.decision, kept.assigned_to) == (assigned, "Eva")
+    assert casebook.note_decisions([decision(exception("a"), Choice.WRITE_OFF, minutes=10)], NOON) == 1
+
+
+def test_decided_about_something_else(casebook: SqliteCasebook) -> None:
+    """Asiento leaves an exception open that shows other evidence by the time the decision is heard of."""
+    casebook.see_exceptions([replace(exception("a"), at_risk=None)])
+    assert casebook.note_decisions([decision(exception("a"))], NOON) == 0
+    (kept,) = casebook.exceptions()
+    assert (kept.is_open, kept.is_decided_otherwise) == (True, True)
+    assert casebook.see_exceptions([exception("a", "r2", 10)]) == 0
+    assert list(casebook.exceptions()) == []
+
+
+def test_a_decision_is_kept_when_its_cause_returns(casebook: SqliteCasebook) -> None:
+    """Asiento does not open what was accepted, went away, and came back as it was."""
+    casebook.see_exceptions([exception("a")])
+    casebook.close_exceptions([exception("a").exception_id], NOON + timedelta(minutes=1))
+    assert casebook.note_decisions([decision(exception("a"))], NOON + timedelta(minutes=6)) == 0
+    assert casebook.see_exceptions([exception("a", "r2", 10)]) == 0
+    assert list(casebook.exceptions()) == []
 
 
 def test_filters(casebook: SqliteCasebook) -> None:

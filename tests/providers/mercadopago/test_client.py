@@ -70,8 +70,8 @@ def test_lists_payments_page_by_page() -> None:
         found = list(api.list_window(EntityKind.PAYMENT, HOUR))
         assert sorted(int(entry.key.entity_id) for entry in found) == list(range(1, 121))
         version_at_ms = int((START + timedelta(seconds=11)).timestamp()) * 1000
-        assert found[0] == Listed(key("1"), version_at_ms, 100, "ARS", "success", key("1"))
-        assert [request.query["offset"] for request in server.requests] == ["0", "50", "0", "50", "100"]
+        assert found[0] == Listed(key("1"), version_at_ms, 100, "ARS", "success", key("1"), version_at_ms)
+        assert [request.query["offset"] for request in server.requests] == ["0", "40", "0", "40", "80"]
         assert server.requests[0].headers["authorization"] == "Bearer APP_USR-1"
         assert server.requests[0].query["begin_date"] == "2024-08-06T03:00:00.000Z"
 

@@ -53,7 +53,10 @@ def test_lists_charges_page_by_page() -> None:
     things = [charge(id=f"ch_{at}", amount=100 + at, amount_captured=100 + at) for at in range(5)]
     with opened(pages(*things)) as (api, server):
         found = list(api.list_window(EntityKind.PAYMENT, AUGUST_6))
-        assert found == [Listed(key(f"ch_{at}"), 0, 100 + at, "ARS", "success", key(f"ch_{at}")) for at in range(5)]
+        assert found == [
+            Listed(key(f"ch_{at}"), 0, 100 + at, "ARS", "success", key(f"ch_{at}"), charge()["created"] * 1000)
+            for at in range(5)
+        ]
         window = {"created[gte]": str(START_S), "created[lt]": str(END_S), "limit": "100"}
         assert [request.query for request in server.requests] == [
             window,
@@ -111,7 +114,7 @@ def test_lists_what_it_cannot_read() -> None:
     """Asiento lists a charge that it cannot read by its id, so that it is fetched and held with its reason."""
     with opened(pages(charge(status="perhaps"))) as (api, _):
         assert list(api.list_window(EntityKind.PAYMENT, AUGUST_6)) == [
-            Listed(key("ch_1"), 0, None, None, "", key("ch_1"))
+            Listed(key("ch_1"), 0, None, None, "", key("ch_1"), charge()["created"] * 1000)
         ]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain.errors import NotFoundError, SettingsError, TerminalError, TransientError
+from shared.domain.errors import BusyError, NotFoundError, SettingsError, TerminalError, TransientError
 from shared.providers.toolkit import http_api
-from shared.providers.toolkit.http_api import ATTEMPTS, BusyError, HttpApi, UnauthorizedError, segment
+from shared.providers.toolkit.http_api import ATTEMPTS, HttpApi, UnauthorizedError, segment
 from tests.providers.api_server import Answer, ApiServer, Request, serving
 
 SECRET = "very secret token"
@@ -117,6 +117,39 @@ def test_bounds_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         api.get("/things")
     with asking(Answer(b"x" * 1000)) as (api, _):
         assert len(api.get("/things")) == 1000
+
+
+JSON = {"content-type": "application/json; charset=utf-8"}
+WHOLE = '{"name": "Ñandú", "sales": [{"total": 1.5}, {"total": 2}], "more": true}'.encode()
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_answer_that_ends_anywhere_is_asked_for_again() -> None:
+    """Asiento takes no part of an answer for the whole, wherever it was cut, in the middle of a character too."""
+    for length in range(len(WHOLE)):
+        with asking(Answer(WHOLE[:length], headers=JSON), Answer(WHOLE, headers=JSON)) as (api, server):
+            assert api.get("/things") == WHOLE
+            assert len(server.requests) == 2, WHOLE[:length]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_answer_that_stays_cut_is_transient() -> None:
+    """Asiento says that later can help where every try ends in the middle, and shows nothing of the answer."""
+    with asking(Answer(WHOLE[:30], headers=JSON)) as (api, server):
+        with pytest.raises(TransientError, match="GET /things: the answer ends in the middle") as cut:
+            api.get("/things")
+        assert len(server.requests) == ATTEMPTS
+        assert "Ñandú" not in str(cut.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>sorry</html>", b'{"a": 1} x', b'{"a": NaN}', b'{"a": 1, "a": 2}', b'{"a": \xff}']
+)
+def test_an_answer_that_is_wrong_but_whole_is_taken(body: bytes) -> None:
+    """Asiento takes an answer that no later one will make better as it came: its reading says what is wrong with it."""
+    with asking(Answer(body, headers=JSON)) as (api, server):
+        assert api.get("/things") == body
+        assert len(server.requests) == 1
 
 
 def test_refuses_an_address_that_is_none() -> None:
