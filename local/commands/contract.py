@@ -15,9 +15,8 @@ from shared.contracts.observation import Departure, Observations, Seen
 from shared.contracts.policy import Treatment, rule_for, treatment
 from shared.contracts.snapshot import Contract, load, pinned, pinned_providers
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.errors import Quarantine, UnreadableError
-from shared.providers.toolkit.compression import unpack
-from shared.providers.toolkit.json_body import parse_object, parse_value
+from shared.domain.errors import UnreadableError
+from shared.providers.toolkit.compression import opened_object
 
 app = typer.Typer(
     no_args_is_help=True, help="Compare snapshots of a provider's contract; hold what arrived against it."
@@ -82,7 +81,7 @@ def observe(
     """Hold the kept webhooks and API answers against the pinned contract, and count how they depart from it.
 
     Shows types, never values, except new words of enumerations that are not about people. The treatment is what the
-    policy would do; derive does not ask it yet.
+    policy of this version says; derive asks it of each delivery that its provider can read.
     """
     contracts = {name: pinned(name) for name in ([provider] if provider else pinned_providers())}
     observed = {name: _Observed() for name in contracts}
@@ -164,21 +163,12 @@ class _Observed:
 
 def _examined(delivery: Delivery, contract: Contract) -> tuple[str, list[Departure]]:
     try:
-        content = _opened(parse_object(delivery.body))
+        content = opened_object(delivery.body)
     except UnreadableError as fault:
         return f"{delivery.channel.value} that cannot be read", observation.unreadable(fault.reason.value)
     if delivery.channel is Channel.WEBHOOK:
         return observation.of_webhook(contract, content)
     return observation.of_answer(contract, delivery.target, content)
-
-
-def _opened(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a body with its `data` unpacked, where `enc` says that it is compressed."""
-    if not isinstance(content.get("enc"), str):
-        return content
-    if not isinstance(content.get("data"), str):
-        raise UnreadableError(Quarantine.UNSUPPORTED_ENCODING, "enc is given, but data is not text")
-    return {**content, "data": parse_value(unpack(content["enc"], content["data"]))}
 
 
 def _observed_document(observed: _Observed, contract: Contract) -> dict[str, Any]:
@@ -221,7 +211,7 @@ def _show_observed(provider: str, observed: _Observed, contract: Contract) -> No
     lines = [(rule_for(line.departure).treatment.name.lower(), *_shown(line), line.count) for line in seen]
     table(f"Departures: {len(lines)}", ("treatment", "where", "departure", ">deliveries"), lines)
     table(
-        "The policy would say",
+        "The policy says",
         ("treatment", ">deliveries"),
         [(each.name.lower(), observed.treatments[each]) for each in Treatment],
     )

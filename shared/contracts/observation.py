@@ -202,10 +202,11 @@ def _keeps(limit: str, bound: Any, value: Any) -> bool:
     return True
 
 
-def _has_format(name: str, text: str) -> bool:
+def has_format(name: str, text: str) -> bool:
+    """Return whether a text has a format; one that is not listed is a remark, and every text has it."""
     reader = _FORMATS.get(name)
     if reader is None:
-        return True  # a format that is not listed is a remark
+        return True
     try:
         reader(text)
     except ValueError:
@@ -228,7 +229,7 @@ def _day(text: str) -> datetime:
 
 _FORMATS: Mapping[str, Callable[[str], object]] = {"date-time": _instant, "date": _day, "uuid": UUID}
 _TEXT_LIMITS: Mapping[str, Callable[[Any, str], bool]] = {
-    "format": _has_format,
+    "format": has_format,
     "pattern": lambda pattern, text: re.search(pattern, text) is not None,
     "minLength": lambda least, text: len(text) >= least,
     "maxLength": lambda most, text: len(text) <= most,

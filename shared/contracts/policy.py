@@ -1,6 +1,7 @@
 """What to do about a payload that departs from its contract: one table, read from the top; the first rule that fits decides.
 
-The table decides nothing about a delivery yet: `asiento contract observe` shows what it would say.
+Derive asks it of every delivery that could be read (shared/contracts/holding.py); `asiento contract observe` shows what it
+says of what is kept.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,6 +32,12 @@ class Rule:
     because: str
 
 
+def _was_only_assumed(departure: Departure) -> bool:
+    """Return whether nobody promised how this field comes, and no amount stands in it. A new word is no such case."""
+    ways = (DepartureKind.CHANGED_TYPE, DepartureKind.CHANGED_FORM, DepartureKind.MISSING_FIELD)
+    return departure.certainty == "assumed" and departure.kind in ways and not departure.is_money
+
+
 def _may_be_misread(departure: Departure) -> bool:
     """Return whether an amount can still be read, and wrongly; one that is null or a list cannot be read at all."""
     is_still_a_figure = departure.kind is DepartureKind.CHANGED_TYPE and departure.seen in (
@@ -59,6 +66,18 @@ POLICY = (
         lambda departure: departure.kind is DepartureKind.UNKNOWN_FIELD,
         Treatment.ACCEPTED,
         "providers announce that fields may come at any time; what is not declared is not read",
+    ),
+    Rule(
+        "assumed field",
+        _was_only_assumed,
+        Treatment.ACCEPTED,
+        "the assumption was ours; what the reader needs of such a field it refuses by itself",
+    ),
+    Rule(
+        "text in another form",
+        lambda departure: departure.kind is DepartureKind.CHANGED_FORM and not departure.is_money,
+        Treatment.ACCEPTED,
+        "an identity is one in any form; a time that the reader cannot read it refuses by itself",
     ),
     Rule(
         "anything else",

@@ -12,9 +12,10 @@ from itertools import islice
 
 import structlog
 
-from shared.domain.deliveries import Delivery
+from shared.contracts.holding import Holding
+from shared.domain.deliveries import Channel, Delivery
 from shared.domain.entities import refuse_undeclared
-from shared.domain.errors import UnreadableError
+from shared.domain.errors import SettingsError, UnreadableError
 from shared.domain.facts import Reading
 from shared.domain.outcomes import Verdict
 from shared.domain.settle import Derivation, settle, touch_of
@@ -34,6 +35,8 @@ class Deriving:
     raw: RawStore
     ledger: LedgerStore
     code_version: str
+    contracts: Holding | None = None
+    """The pinned contracts that readings are held against; None holds nothing."""
 
 
 def derive(object_names: Sequence[str], world: Deriving, now: datetime) -> list[Verdict]:
@@ -48,7 +51,7 @@ def derive_deliveries(
     deliveries: Sequence[Delivery], world: Deriving, now: datetime, *, is_replay: bool = False
 ) -> list[Verdict]:
     """Read deliveries, settle them in one transaction and return what became of each, in order."""
-    derivations = [_read(delivery, world.providers) for delivery in deliveries]
+    derivations = [_read(delivery, world) for delivery in deliveries]
     effects = world.ledger.transact(
         touch_of(derivations),
         lambda snapshot: settle(
@@ -75,26 +78,42 @@ def replay(
         yield derive_deliveries(batch, world, now, is_replay=True)
 
 
-def _read(delivery: Delivery, providers: Mapping[str, Provider]) -> Derivation:
+def _read(delivery: Delivery, world: Deriving) -> Derivation:
+    said = _say(delivery, world)
     return Derivation(
-        delivery.delivery_id,
-        delivery.object_name,
-        delivery.channel.rank,
-        to_ms(delivery.received_at),
-        _say(delivery, providers),
+        delivery.delivery_id, delivery.object_name, _rank(delivery, said), to_ms(delivery.received_at), said
     )
 
 
-def _say(delivery: Delivery, providers: Mapping[str, Provider]) -> Reading | Exception:
+def _rank(delivery: Delivery, said: Reading | Exception) -> int:
+    """Return the place of what was said on a tie: what repeats a webhook ranks as it would have, however it came."""
+    repeats_webhook = isinstance(said, Reading) and said.repeats_webhook
+    return (Channel.WEBHOOK if repeats_webhook else delivery.channel).rank
+
+
+def _say(delivery: Delivery, world: Deriving) -> Reading | Exception:
     try:
-        reading = providers[delivery.provider].read(delivery)
+        reading = _provider(delivery, world.providers).read(delivery)
         for fact in reading.facts:
             refuse_undeclared(fact)
+        if world.contracts is not None:
+            world.contracts.hold(delivery, reading.event_type)
     except UnreadableError as unreadable:
         return unreadable
     except Exception as failure:  # noqa: BLE001  a defect of ours must not lose this delivery nor hold up its neighbours
-        # Where it happened, not what it says: an unforeseen message may quote a passenger's name.
-        where = "".join(traceback.format_tb(failure.__traceback__))
-        log.warning("reading failed", delivery_id=delivery.delivery_id, error=type(failure).__name__, where=where)
+        tell_unforeseen(failure, delivery.delivery_id)
         return failure
     return reading
+
+
+def _provider(delivery: Delivery, providers: Mapping[str, Provider]) -> Provider:
+    provider = providers.get(delivery.provider)
+    if provider is None:
+        raise SettingsError(f"{delivery.provider} is not listened to any more; name it in ASIENTO_PROVIDERS and replay")
+    return provider
+
+
+def tell_unforeseen(failure: Exception, delivery_id: str) -> None:
+    """Log where a defect of ours happened, not what it says: an unforeseen message may quote a passenger's name."""
+    where = "".join(traceback.format_tb(failure.__traceback__))
+    log.warning("reading failed", delivery_id=delivery_id, error=type(failure).__name__, where=where)

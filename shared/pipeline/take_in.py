@@ -3,7 +3,7 @@
 What the file says is for derive to find out; a file that says nothing readable is kept all the same.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
@@ -13,6 +13,7 @@ import structlog
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import SettingsError, TerminalError, TransientError
 from shared.ports.event_bus import EventBus
+from shared.ports.inbox import Inbox
 from shared.ports.raw_store import RawStore
 
 FILE_BYTES_MAX = 32 * 1024 * 1024
@@ -23,6 +24,13 @@ NAME_BYTES_MAX = 255
 log = structlog.get_logger("take_in")
 
 
+def nothing_travels(provider: str, _file_name: str, mapping: str) -> Mapping[str, str]:
+    """Say that files speak for themselves; raise SettingsError where a mapping is asked for all the same."""
+    if mapping:
+        raise SettingsError(f"files of {provider} are read without a mapping; leave it out")
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class TakingIn:
     """What taking in needs of the world."""
@@ -31,19 +39,30 @@ class TakingIn:
     raw: RawStore
     bus: EventBus
     new_delivery_id: Callable[[datetime], str]
+    travelling: Callable[[str, str, str], Mapping[str, str]] = nothing_travels
+    """Says what must travel with a file of a provider: given its name, and the mapping that is asked for or empty."""
 
 
-def take_in(name: str, body: bytes, provider: str, world: TakingIn, now: datetime) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Where files are dropped, and what taking them in needs."""
+
+    inbox: Inbox
+    taking: TakingIn
+
+
+def take_in(name: str, body: bytes, provider: str, world: TakingIn, now: datetime, *, mapping: str = "") -> Delivery:
     """Keep a file durably as a delivery of a provider, announce it, and return it. Folders of the name are left out.
 
-    Raises SettingsError for a provider that is not listened to, TerminalError for a file that is empty, too large or
-    badly named, TransientError when the bytes could not be kept.
+    Raises SettingsError for a provider that is not listened to or a mapping that is missing or wrong, TerminalError for a
+    file that is empty, too large or badly named, TransientError when the bytes could not be kept.
     """
     if provider not in world.providers:
         raise SettingsError(f"no provider {provider[:64]!r}; name one of {', '.join(sorted(world.providers))}")
     file_name = PurePath(name).name
     _refuse_unfit(file_name, body)
-    delivery = Delivery(world.new_delivery_id(now), provider, Channel.FILE, now, file_name, {}, body)
+    headers = world.travelling(provider, file_name, mapping)
+    delivery = Delivery(world.new_delivery_id(now), provider, Channel.FILE, now, file_name, headers, body)
     world.raw.create_all([delivery])
     try:
         world.bus.publish_all([delivery.announcement])

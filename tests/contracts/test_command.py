@@ -140,7 +140,7 @@ def test_shows_departures_as_a_table(tmp_path: Path, tickets: list[bytes]) -> No
     result = _run("observe", "--home", tmp_path, "--fail-on", "stopping")
     assert result.exit_code == 0
     assert "data.pricesIncludeTaxes" in result.output
-    assert "The policy would say" in result.output
+    assert "The policy says" in result.output
     assert name not in result.output
 
 

@@ -53,6 +53,7 @@ def test_the_simulated_api_follows_the_contract(season: Season, pinned_contract:
         f"GET /accounts/shifts?fromDate={first}&toDate={first}&includeActivity=false",
         f"GET /accounts/shifts/{shift.id}",
         f"GET /accounts/shifts/{shift.id}/transactions",
+        f"GET /accounts/shifts/{shift.id}/sales-summary",
         f"GET /operations/transactions/{next(iter(company.sales))}",
         f"GET /operations/tickets/{next(iter(company.tickets))}",
         f"GET /operations/manifests?dateFrom={last}&dateTo={last}",
@@ -74,6 +75,8 @@ def test_the_simulated_api_follows_the_contract(season: Season, pinned_contract:
         for target in targets:
             answer = client.get(base + target.removeprefix("GET "))
             asked.add(_conforming(pinned_contract, target, answer))
+        entry = f"GET /webhooks/undelivered/{parse_object(answer.content)['undelivered'][0]['_id']}"
+        asked.add(_conforming(pinned_contract, entry, client.get(base + entry.removeprefix("GET "))))
     assert asked == {name for name in pinned_contract.operations if not name.startswith("webhook")}
 
 

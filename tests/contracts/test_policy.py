@@ -9,9 +9,14 @@ K = DepartureKind
 
 
 def _departure(
-    kind: DepartureKind, seen: str = "string", *, is_money: bool = False, is_personal: bool = False
+    kind: DepartureKind,
+    seen: str = "string",
+    *,
+    is_money: bool = False,
+    is_personal: bool = False,
+    certainty: str = "documented",
 ) -> Departure:
-    return Departure(kind, "data.field", "integer", seen, is_money=is_money, is_personal=is_personal)
+    return Departure(kind, "data.field", "integer", seen, is_money, is_personal, certainty)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,8 @@ def _departure(
         (_departure(K.MISSING_FIELD, "absent", is_money=True), Treatment.QUARANTINED),
         (_departure(K.CHANGED_TYPE, "number"), Treatment.QUARANTINED),
         (_departure(K.NEW_VALUE, '"upgraded"'), Treatment.QUARANTINED),
-        (_departure(K.CHANGED_FORM), Treatment.QUARANTINED),
+        (_departure(K.CHANGED_FORM, is_money=True), Treatment.QUARANTINED),
+        (_departure(K.CHANGED_FORM), Treatment.ACCEPTED),
         (_departure(K.UNKNOWN_EVENT), Treatment.QUARANTINED),
         (_departure(K.UNREADABLE), Treatment.QUARANTINED),
         (_departure(K.UNKNOWN_FIELD), Treatment.ACCEPTED),
@@ -54,8 +60,9 @@ def test_takes_the_weightiest() -> None:
 def test_uses_every_rule() -> None:
     """Asiento's policy holds no rule that never decides."""
     deciding = {
-        rule_for(_departure(kind, is_money=is_money, is_personal=is_personal)).name
+        rule_for(_departure(kind, is_money=is_money, is_personal=is_personal, certainty=certainty)).name
         for kind in DepartureKind
+        for certainty in ("documented", "assumed")
         for is_money in (False, True)
         for is_personal in (False, True)
     }

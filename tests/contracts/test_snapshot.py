@@ -67,6 +67,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "ShiftList": payloads.ShiftList,
     "TransactionList": payloads.TransactionList,
     "ManifestList": payloads.ManifestList,
+    "UndeliveredList": payloads.UndeliveredList,
+    "Undelivered": payloads.UndeliveredEntry,
+    "SalesSummary": payloads.SalesSummary,
+    "SummaryLine": payloads.SummaryLine,
     "TicketEvent": payloads.Envelope,
 }
 

@@ -7,7 +7,7 @@ held by its number. No message quotes a cell that may hold a person's data.
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import tzinfo
 from enum import Enum, auto
 from io import StringIO
 from typing import TypeVar
@@ -15,8 +15,15 @@ from typing import TypeVar
 from shared.domain.errors import Quarantine, UnreadableError
 from shared.domain.money import from_major, from_minor
 from shared.domain.times import to_ms
+from shared.providers.toolkit.csv_writing import PLAIN, Writing
 
 SEPARATORS = (",", ";")
+RECORD_LENGTH_MAX = 64 * 1024
+"""The longest record: a quote that is opened and not closed must not make one of the whole file."""
+HELD_LINES_MAX = 1_000
+"""How many lines of a file may be held for the others to apply."""
+ROWS_MAX = 250_000
+"""How many rows of one file are read; a settlement report of a large company's month has a hundred thousand."""
 T = TypeVar("T")
 
 
@@ -37,9 +44,10 @@ class Form:
     columns: Mapping[str, tuple[str, ...]]
     required: frozenset[str]
     """Our names of the columns without which a file is not of this form."""
-    zone: timezone
+    zone: tzinfo
     """The zone of times that are written without an offset."""
     bad_rows: BadRows
+    writing: Writing = PLAIN
 
     def places(self, header: Sequence[str]) -> dict[str, int]:
         """Return where each of our columns stands in a header; those that it lacks are left out."""
@@ -61,7 +69,8 @@ class Row:
 
     line: int
     cells: Mapping[str, str]
-    zone: timezone
+    zone: tzinfo
+    writing: Writing = PLAIN
 
     def text(self, column: str) -> str:
         """Return a cell, empty where the file has no such column."""
@@ -83,7 +92,10 @@ class Row:
 
     def major(self, column: str, currency: str) -> int:
         """Return a decimal of major units in minor units, exactly; raise UnreadableError."""
-        return from_major(self.required(column), currency).amount_minor
+        text = self.required(column)
+        if self.writing is not PLAIN:
+            text = self.writing.plain_number(text, column)
+        return from_major(text, currency).amount_minor
 
     def major_or_zero(self, column: str, currency: str) -> int:
         """Return a decimal of major units in minor units; an empty or absent cell says that there is none."""
@@ -98,11 +110,10 @@ class Row:
 
     def instant_ms(self, column: str) -> int:
         """Return a time in milliseconds since the epoch, in the form's zone where it has no offset; raise UnreadableError."""
-        try:
-            instant = datetime.fromisoformat(self.required(column))
-        except ValueError:
-            raise UnreadableError(Quarantine.WRONG_TYPE, f"{column} is no ISO 8601 time") from None
-        return to_ms(instant if instant.tzinfo else instant.replace(tzinfo=self.zone))
+        instant = self.writing.instant(self.required(column), self.zone)
+        if instant is None:
+            raise UnreadableError(Quarantine.WRONG_TYPE, f"{column} is no {self.writing.time_in_words}")
+        return to_ms(instant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +127,12 @@ class Table:
 
 
 def read_table(body: bytes, forms: Iterable[Form]) -> Table:
-    """Read a file whose header fits one of the forms; raise UnreadableError where it is no CSV or fits none."""
-    text = _text(body)
-    separator = _separator(text)
-    records = _records(text)
+    """Read a file whose header fits one of the forms, which all write alike; raise UnreadableError where it fits none."""
+    forms = tuple(forms)
+    writing = forms[0].writing
+    text, lines_before = _table_of(_text(body, writing.encoding), writing.lines_before_header)
+    separator = writing.separator or _separator(text)
+    records = _records(text, lines_before + 1)
     _, first = next(records, (1, "\n"))
     header = _cells(first, separator)
     form = _fitting(header, forms)
@@ -132,8 +145,11 @@ def read_table(body: bytes, forms: Iterable[Form]) -> Table:
             _require_fit(cells, header)
         except UnreadableError as unfit:
             misfits += [(line + place, str(unfit)) for place, _ in enumerate(StringIO(record, newline=""))]
+            _refuse_strange(misfits)
         else:
-            rows.append(Row(line, {ours: cells[place].strip() for ours, place in places.items()}, form.zone))
+            rows.append(Row(line, {ours: cells[place].strip() for ours, place in places.items()}, form.zone, writing))
+            if len(rows) > ROWS_MAX:
+                raise UnreadableError(Quarantine.TOO_LARGE, f"more than {ROWS_MAX} rows; ask for shorter periods")
     return Table(form, tuple(rows), tuple(misfits))
 
 
@@ -142,11 +158,17 @@ def read_rows(table: Table, read_row: Callable[[Row], T]) -> tuple[list[T], tupl
 
     Raises UnreadableError(rows_held) where the form holds the whole file for one bad row.
     """
-    found: list[T] = []
+    found, held = read_numbered(table, read_row)
+    return [said for _, said in found], held
+
+
+def read_numbered(table: Table, read_row: Callable[[Row], T]) -> tuple[list[tuple[int, T]], tuple[str, ...]]:
+    """Return the same, with the number of the line on which each row starts."""
+    found: list[tuple[int, T]] = []
     faults = list(table.misfits)
     for row in table.rows:
         try:
-            found.append(read_row(row))
+            found.append((row.line, read_row(row)))
         except UnreadableError as unreadable:
             faults.append((row.line, str(unreadable)))
     held = _in_words(faults)
@@ -155,11 +177,20 @@ def read_rows(table: Table, read_row: Callable[[Row], T]) -> tuple[list[T], tupl
     return found, held
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes, encoding: str) -> str:
     try:
-        return body.decode("utf-8-sig")
+        return body.decode(encoding)
     except UnicodeDecodeError as not_text:
-        raise UnreadableError(Quarantine.NOT_UTF8, f"the file is not UTF-8 at byte {not_text.start}") from None
+        name = "UTF-8" if encoding == PLAIN.encoding else encoding
+        raise UnreadableError(Quarantine.NOT_UTF8, f"the file is not {name} at byte {not_text.start}") from None
+
+
+def _table_of(text: str, lines_before: int) -> tuple[str, int]:
+    """Return the text from its header on, and how many lines stand above it."""
+    if not lines_before:
+        return text, 0
+    lines = list(StringIO(text, newline=""))
+    return "".join(lines[lines_before:]), lines_before
 
 
 def _separator(text: str) -> str:
@@ -167,19 +198,31 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def _records(text: str) -> Iterator[tuple[int, str]]:
+def _records(text: str, first_line: int) -> Iterator[tuple[int, str]]:
     """Yield each record that is not blank with the number of the line on which it starts.
 
     A quoted cell may span lines: a record ends with the line at whose end every quote has its partner.
     """
-    start, record, is_open = 1, "", False
-    for number, line in enumerate(StringIO(text, newline=""), start=1):
+    start, record, is_open = first_line, "", False
+    for number, line in enumerate(StringIO(text, newline=""), start=first_line):
         start, record = (start, record + line) if is_open else (number, line)
+        if len(record) > RECORD_LENGTH_MAX:
+            raise UnreadableError(
+                Quarantine.MALFORMED_CSV, f"the record of line {start} exceeds {RECORD_LENGTH_MAX} characters"
+            )
         is_open ^= line.count('"') % 2 == 1
         if not is_open and record.strip():
             yield start, record
     if is_open:
         raise UnreadableError(Quarantine.MALFORMED_CSV, f"a quote of line {start} is never closed")
+
+
+def _refuse_strange(faults: Sequence[tuple[int, str]]) -> None:
+    """Refuse a file of which so much cannot be read that it is hardly this report: its verdict could not list the lines."""
+    if len(faults) > HELD_LINES_MAX:
+        raise UnreadableError(
+            Quarantine.ROWS_HELD, f"more than {HELD_LINES_MAX} lines cannot be read, the first for this: {faults[0][1]}"
+        )
 
 
 def _cells(record: str, separator: str) -> list[str]:
