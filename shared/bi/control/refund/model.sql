@@ -22,6 +22,7 @@ refunds AS (
 statements AS (
   SELECT
     JSON_VALUE(refund, '$._id') AS refund_id,
+    NULLIF(JSON_VALUE(refund, '$.ticketId'), '') AS ticket_id,
     LOWER(JSON_VALUE(refund, '$.status')) AS status,
     IF(LOWER(JSON_VALUE(refund, '$.type')) = 'change', 'exchange', 'cash') AS refund_type,
     COALESCE(
@@ -77,6 +78,7 @@ amounts AS (
 )
 SELECT
   refund_id,
+  ticket_id,
   status,
   refund_type,
   status IN ('success', 'paid', 'refunded', 'completed', 'created', 'pending', 'review') AS is_owed,
@@ -85,5 +87,6 @@ SELECT
   IF(MOD(amount_scaled, scale) = 0, DIV(amount_scaled, scale), NULL) AS amount_minor,
   currency,
   business_unit,
+  refunded_at_ms,
   FORMAT_DATE('%Y-%m', DATE(TIMESTAMP_MILLIS(refunded_at_ms), 'America/Argentina/Buenos_Aires')) AS refunded_month
 FROM amounts

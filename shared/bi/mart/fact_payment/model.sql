@@ -8,6 +8,15 @@ described_by AS (
   WHERE processor_payment IS NOT NULL
   GROUP BY processor_payment
 ),
+reversed AS (
+  -- The platform took the whole sale back. What a cash refund gives back is told by the refund, and by nobody twice.
+  SELECT sale.key AS sale
+  FROM staging.sale AS sale
+  LEFT JOIN (
+    SELECT DISTINCT original_sale FROM staging.refund WHERE refund_type = 'cash' AND status IN ('pending', 'success')
+  ) AS refund ON refund.original_sale = sale.key
+  WHERE sale.status = 'reversed' AND refund.original_sale IS NULL
+),
 payments AS (
   SELECT
     payment.key,
@@ -21,9 +30,11 @@ payments AS (
     payment.method,
     COALESCE(payment.processor, payment.provider) AS processor,
     payment.status,
+    reversed.sale IS NOT NULL AS is_reversed,
     DATE(TIMESTAMP_MILLIS(payment.paid_at_ms), 'America/Argentina/Buenos_Aires') AS paid_day
   FROM staging.payment AS payment
   LEFT JOIN described_by ON described_by.key = payment.key
+  LEFT JOIN reversed ON reversed.sale = payment.sale
 )
 SELECT
   key AS payment,
@@ -38,6 +49,7 @@ SELECT
   processor,
   status,
   status IN ('success', 'refunded', 'charged_back') AS is_captured,
+  is_reversed,
   paid_day,
   FORMAT_DATE('%Y-%m', paid_day) AS paid_month
 FROM payments
