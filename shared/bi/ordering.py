@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 import sqlglot
 from sqlglot import exp
 
-from shared.bi.models import Check, Model
+from shared.bi.models import FREE_LAYER, Check, Model
 from shared.domain.errors import TerminalError
 
 
@@ -43,6 +43,29 @@ def ordered(models: Collection[Model], inputs: Collection[str]) -> tuple[Model, 
 def references(sql: str) -> frozenset[str]:
     """Return the tables that a query reads, as `dataset.table`; its own CTEs are none."""
     return frozenset(f"{table.db}.{table.name}" for table in _tables(sql))
+
+
+def free_ordered(views: Collection[Model], production: Collection[Model]) -> tuple[Model, ...]:
+    """Return the free views so that each comes after what it reads.
+
+    Raises TerminalError where one reads anything but what everybody may see: viz, or another free view.
+    """
+    shown = {model.name for model in production if model.layer == "viz"}
+    for view in views:
+        _refuse_beyond_viz(view, shown)
+    return ordered(views, shown)
+
+
+def _refuse_beyond_viz(view: Model, shown: Collection[str]) -> None:
+    if view.layer != FREE_LAYER or not view.is_view:
+        raise TerminalError(f"{view.name} is no free view: it stands in {FREE_LAYER} and says `kind: view`")
+    hidden = sorted(
+        name for name in references(view.sql) if name not in shown and not name.startswith(f"{FREE_LAYER}.")
+    )
+    if hidden:
+        raise TerminalError(
+            f"{view.name} reads {', '.join(hidden)}: a free view reads viz, and nothing that is not certified"
+        )
 
 
 def refuse_mixed_builds(model: Model, models: Mapping[str, Model]) -> None:
@@ -83,5 +106,7 @@ def _parsed(sql: str) -> exp.Expr:
 
 def _refuse_unknown(name: str, reads: Collection[str], known: Collection[str]) -> None:
     unknown = sorted(set(reads) - set(known))
+    if unknown and any(each.startswith(f"{FREE_LAYER}.") for each in unknown):
+        raise TerminalError(f"{name} reads {', '.join(unknown)}: production never depends on a free view")
     if unknown:
         raise TerminalError(f"{name} reads {', '.join(unknown)}, which is neither a model nor an input")
