@@ -11,6 +11,7 @@ from typing import Any
 
 import jiter
 
+from shared.domain.completeness import CompletenessCertificate
 from shared.domain.deliveries import Delivery
 from shared.domain.entities import FIELDS
 from shared.domain.facts import EntityKind
@@ -71,6 +72,57 @@ COMPARED_DAYS = Input(
     },
 )
 
+COMPLETENESS = Input(
+    "staging.completeness",
+    "One row per provider, kind and day that was certified: how the certificate that stands says it is.",
+    {
+        "provider": "STRING",
+        "kind": "STRING",
+        "day": "DATE",
+        "is_complete": "BOOL",
+        "listed": "INT64",  # by the provider
+        "present": "INT64",  # of these, in the raw store
+        "gaps": "INT64",  # of these, not
+        "certified_at_ms": "INT64",
+    },
+)
+
+DIFFERENCES = Input(
+    "staging.difference",
+    "One row per open difference and Buenos Aires month that it was last seen in.",
+    {
+        "difference_id": "STRING",
+        "job": "STRING",
+        "provider": "STRING",
+        "kind": "STRING",
+        "entity": "STRING",
+        "type": "STRING",
+        "month": "STRING",
+        "accepted_by_exception": "STRING",  # the exception about it that a decision settles; NULL while it is open to all
+    },
+)
+
+EXCEPTIONS = Input(
+    "staging.exception",
+    "One row per exception that is open, or that a decision settles.",
+    {
+        "exception_id": "STRING",
+        "kind": "STRING",
+        "provider": "STRING",
+        "subject": "STRING",
+        "entity": "STRING",  # NULL where it is about no entity
+        "is_blocking": "BOOL",
+        "is_accepted": "BOOL",
+        "opened_at_ms": "INT64",
+        "at_risk_minor": "INT64",
+        "at_risk_currency": "STRING",
+        "decision": "STRING",
+        "decided_by": "STRING",
+        "reason": "STRING",
+        "decided_at_ms": "INT64",
+    },
+)
+
 PUBLISHED = Input(
     "certificates.published",
     "One row per month, currency and business unit that viz shows, and the build that it shows.",
@@ -89,11 +141,36 @@ CERTIFICATE = Input(
         "passed": "BOOL",
         "figures": "STRING",  # JSON: the figures of both paths
         "checks": "STRING",  # JSON: each check and its differences
+        "shadows": "STRING",  # JSON: what the other definitions of views came to in this build
+        "completeness": "STRING",  # JSON: of each listing, how many days are complete, and what was listed and kept
+        "accepted": "STRING",  # JSON: what named persons have accepted that concerns it
+        "seal_head": "STRING",  # hash of the last seal of the raw store; NULL where nothing is sealed
+        "sealed_until_ms": "INT64",  # up to where it covers everything that came
         "code_version": "STRING",
         "ledger_state_hash": "STRING",
         "raw_count": "INT64",
         "raw_digest": "STRING",
         "certified_at_ms": "INT64",
+    },
+)
+
+RESTATEMENT = Input(
+    "certificates.restatement",
+    "One row per certified month, currency and business unit that a later build certified with other figures. Only added.",
+    {
+        "restatement_id": "STRING",
+        "month": "STRING",
+        "currency": "STRING",
+        "business_unit": "STRING",
+        "earlier_certificate_id": "STRING",
+        "earlier_build_id": "STRING",
+        "earlier_certified_at_ms": "INT64",
+        "earlier_code_version": "STRING",
+        "later_build_id": "STRING",
+        "later_code_version": "STRING",
+        "restated_at_ms": "INT64",
+        "is_explained": "BOOL",
+        "figures": "STRING",  # JSON: each changed figure, and the items and statements behind its change
     },
 )
 
@@ -113,7 +190,18 @@ def entity_input(kind: EntityKind) -> Input:
 
 ENTITIES: Mapping[EntityKind, Input] = {kind: entity_input(kind) for kind in EntityKind}
 
-INPUTS: tuple[Input, ...] = (DELIVERIES, VERDICTS, COMPARED_DAYS, *ENTITIES.values(), PUBLISHED, CERTIFICATE)
+INPUTS: tuple[Input, ...] = (
+    DELIVERIES,
+    VERDICTS,
+    COMPARED_DAYS,
+    DIFFERENCES,
+    EXCEPTIONS,
+    COMPLETENESS,
+    *ENTITIES.values(),
+    PUBLISHED,
+    CERTIFICATE,
+    RESTATEMENT,
+)
 
 
 def delivery_row(delivery: Delivery) -> dict[str, Any]:
@@ -177,6 +265,20 @@ def compared_day_rows(
             "compared_at_ms": compared.get(place, 0),
             "open_differences": open_on[place],
         }
+
+
+def completeness_row(certificate: CompletenessCertificate) -> dict[str, Any]:
+    """Return a day's standing certificate as a row of `staging.completeness`."""
+    return {
+        "provider": certificate.provider,
+        "kind": certificate.kind.value,
+        "day": certificate.day,
+        "is_complete": certificate.is_complete,
+        "listed": certificate.listed,
+        "present": certificate.present,
+        "gaps": certificate.gap_count,
+        "certified_at_ms": to_ms(certificate.certified_at),
+    }
 
 
 def _whole_days(window: Window) -> Iterator[date]:

@@ -12,6 +12,31 @@ WHERE build_id = @build_id
 """
 """The figures of a build by both paths."""
 
+ACCEPTED = """
+WITH accepted AS (
+  SELECT month, currency, business_unit, exception_id FROM mart.exception_month WHERE build_id = @build_id AND is_accepted
+  UNION DISTINCT
+  SELECT month, CAST(NULL AS STRING), CAST(NULL AS STRING), accepted_by_exception
+  FROM staging.difference
+  WHERE accepted_by_exception IS NOT NULL
+)
+SELECT accepted.month, accepted.currency, accepted.business_unit, exception.exception_id, exception.kind,
+  exception.subject, exception.at_risk_minor, exception.at_risk_currency, exception.decision, exception.decided_by,
+  exception.reason, exception.decided_at_ms
+FROM accepted
+INNER JOIN staging.exception AS exception ON exception.exception_id = accepted.exception_id
+ORDER BY exception.exception_id, accepted.month, accepted.currency, accepted.business_unit
+"""
+"""What named persons have accepted, and which months, currencies and business units it concerns; NULL for all of them."""
+
+COMPLETED = """
+SELECT month, provider, kind, days_in_month, days_complete, listed, present
+FROM control.complete_month
+WHERE build_id = @build_id
+ORDER BY month, provider, kind
+"""
+"""Of each judged month, how far it is certified complete."""
+
 PUBLISH = """
 MERGE certificates.published AS shown
 USING (
@@ -28,6 +53,23 @@ WHEN NOT MATCHED THEN INSERT (month, currency, business_unit, build_id)
 """
 """Publishes all certified months of a build at once: viz shows the old figures or the new ones, nothing in between."""
 
+PUBLISHED_CERTIFICATES = """
+SELECT certificate.*
+FROM certificates.certificate AS certificate
+INNER JOIN certificates.published AS published
+  ON published.build_id = certificate.build_id
+  AND published.month = certificate.month
+  AND published.currency = certificate.currency
+  AND published.business_unit = certificate.business_unit
+ORDER BY certificate.month, certificate.currency, certificate.business_unit
+"""
+"""The certificates by which viz shows what it shows."""
+
+_KEPT_IN_THE_MART = (
+    " AND build_id NOT IN (SELECT build_id FROM certificates.published)"
+    " AND build_id NOT IN (SELECT earlier_build_id FROM certificates.restatement WHERE later_build_id = @build_id)"
+)
+
 
 def begun_sql(model: Model) -> str:
     """Return the query that tells whether a model has rows of a build."""
@@ -35,9 +77,13 @@ def begun_sql(model: Model) -> str:
 
 
 def prune_sql(model: Model) -> str:
-    """Return the statement that forgets the rows of other builds: in the mart those that nothing shows, in control all."""
-    shown = " AND build_id NOT IN (SELECT build_id FROM certificates.published)" if model.layer == "mart" else ""
-    return f"DELETE FROM {model.name} WHERE build_id != @build_id{shown}"  # noqa: S608  the name of a model of ours
+    """Return the statement that forgets the rows of other builds: in control all of them.
+
+    In the mart those stay that something shows, and those that this build's restatements are about: they can be looked
+    into until the next build.
+    """
+    kept = _KEPT_IN_THE_MART if model.layer == "mart" else ""
+    return f"DELETE FROM {model.name} WHERE build_id != @build_id{kept}"  # noqa: S608  the name of a model of ours
 
 
 def contents_sql(model: Model) -> str:

@@ -18,24 +18,31 @@ from typing import Any
 import orjson
 import structlog
 
-from shared.bi import inputs
+from shared.bi import cases, inputs
 from shared.bi.certification import Difference, Figure, Grain, Judgement, catalog, checks_in_order, judge
 from shared.bi.publication import CANDIDATES, FIGURES, PUBLISH, begun_sql, contents_sql, prune_sql
+from shared.bi.restatement import Restatement
 from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
+from shared.domain.reconciliation import LISTING_JOB
 from shared.domain.state_hash import state_hash
-from shared.domain.times import ALL_TIME, business_day, day_start, to_ms
+from shared.domain.times import business_day, day_start, to_ms
+from shared.pipeline.certifying import certificates, sealed, shadows_json
+from shared.pipeline.kept import kept_deliveries
+from shared.pipeline.restate import Restating, restated
+from shared.pipeline.shadows import Shadowed, compare_shadows
 from shared.ports.casebook import Casebook
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore
+from shared.ports.seal_store import SealStore
 from shared.ports.warehouse import Cell, Warehouse
 
 log = structlog.get_logger("rebuild_bi")
 
 
 RUNS_MAX = 10_000
-"""How many of the latest reconciliation runs are asked which days they compared."""
+"""How many of the latest comparisons with listings are asked which days they compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Rebuilding:
     casebook: Casebook
     warehouse: Warehouse
     code_version: str
+    seals: SealStore | None = None
+    """Where the raw store is sealed: what is sealed is loaded from there, and a certificate names the seal that it stands on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,10 @@ class RebuildResult:
     as_of: datetime
     certified: tuple[Judgement, ...]
     refused: tuple[Judgement, ...]
+    restated: tuple[Restatement, ...]
+    """Certified months that this build publishes with other figures than were published before."""
+    shadows: tuple[Shadowed, ...]
+    """What the other definitions of views come to, over this build; they stop nothing."""
     ledger_state_hash: str
     raw_count: int
     raw_digest: str
@@ -81,6 +94,8 @@ class _Build:
     ledger_state_hash: str = ""
     differences: list[Difference] = field(default_factory=list)
     judgements: tuple[Judgement, ...] = ()
+    restatements: tuple[Restatement, ...] = ()
+    shadows: tuple[Shadowed, ...] = ()
 
     @property
     def open_month(self) -> str:
@@ -101,8 +116,8 @@ class _Build:
     def load(self, table: inputs.Input, rows: Iterable[Mapping[str, Any]], *, replace: bool = True) -> None:
         """Write rows to a file and load it as a table."""
         path = self.folder.joinpath(f"{table.name}.ndjson")
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(_line(row) for row in rows)
+        with path.open("wb") as file:
+            file.writelines(map(_line, rows))
         self.load_file(table, path, replace=replace)
 
     def load_file(self, table: inputs.Input, path: Path, *, replace: bool) -> None:
@@ -133,12 +148,15 @@ def rebuild(
         as_of=as_of,
         certified=tuple(judgement for judgement in build.judgements if judgement.passed),
         refused=tuple(judgement for judgement in build.judgements if not judgement.passed),
+        restated=build.restatements,
+        shadows=build.shadows,
         ledger_state_hash=build.ledger_state_hash,
         raw_count=build.raw_count,
         raw_digest=build.raw_digest,
         durations_ms=durations_ms,
     )
     _tell(result)
+    _tell_restated(result.restated)
     return result
 
 
@@ -147,7 +165,7 @@ def load_deliveries(build: _Build) -> None:
     digest = sha256()
 
     def rows() -> Iterator[Mapping[str, Any]]:
-        for delivery in build.world.raw.deliveries(ALL_TIME):
+        for delivery in kept_deliveries(build.world.raw, build.world.seals):
             row = inputs.delivery_row(delivery)
             digest.update(f"{row['object_name']} {row['body_sha256']}\n".encode())
             build.raw_count += 1
@@ -161,7 +179,7 @@ def load_ledger(build: _Build) -> None:
     """Load the folded entities, one table a kind, in one pass that also takes the state hash."""
     paths = {kind: build.folder.joinpath(f"{kind.value}.ndjson") for kind in EntityKind}
     with ExitStack() as stack:
-        files = {kind: stack.enter_context(path.open("w", encoding="utf-8")) for kind, path in paths.items()}
+        files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
 
         def written() -> Iterator[Entity]:
             for entity in build.world.ledger.entities():
@@ -180,17 +198,23 @@ def load_outcomes(build: _Build) -> None:
 
 
 def load_comparisons(build: _Build) -> None:
-    """Load which days were compared with the providers' listings, and which differences are open there."""
+    """Load which days were compared and are complete, which differences and exceptions are open, and who accepted which."""
     casebook = build.world.casebook
-    build.load(
-        inputs.COMPARED_DAYS, inputs.compared_day_rows(casebook.runs(limit=RUNS_MAX), casebook.open_differences())
+    exceptions = cases.standing(casebook.exceptions(is_open=None))
+    differences = list(casebook.open_differences())
+    compared = inputs.compared_day_rows(
+        casebook.runs(LISTING_JOB, limit=RUNS_MAX), cases.not_accepted(differences, exceptions)
     )
+    build.load(inputs.COMPARED_DAYS, compared)
+    build.load(inputs.COMPLETENESS, map(inputs.completeness_row, casebook.completeness()))
+    build.load(inputs.DIFFERENCES, cases.difference_rows(differences, exceptions))
+    build.load(inputs.EXCEPTIONS, map(cases.exception_row, exceptions))
 
 
 def write_models(build: _Build) -> None:
     """Write the rows of this build, model after model."""
     warehouse = build.world.warehouse
-    for table in (inputs.CERTIFICATE, inputs.PUBLISHED):
+    for table in (inputs.CERTIFICATE, inputs.PUBLISHED, inputs.RESTATEMENT):
         warehouse.ensure_table(table.name, table.columns)
     _refuse_used_id(build, warehouse)
     for model in catalog():
@@ -231,9 +255,33 @@ def judge_months(build: _Build) -> None:
     build.judgements = judge(candidates, figures, build.differences, build.open_month)
 
 
+def hold_against_shadows(build: _Build) -> None:
+    """Hold each view that has another definition against it, over the rows of this build."""
+    build.shadows = tuple(compare_shadows(catalog(), build.world.warehouse, build.parameters))
+
+
 def certify(build: _Build) -> None:
     """Keep a certificate of every judgement, passed or not; certificates are only ever added."""
-    build.load(inputs.CERTIFICATE, (_certificate(build, judgement) for judgement in build.judgements), replace=False)
+    stands_on = {
+        "code_version": build.world.code_version,
+        "ledger_state_hash": build.ledger_state_hash,
+        "raw_count": build.raw_count,
+        "raw_digest": build.raw_digest,
+        "shadows": shadows_json(build.shadows),
+        **sealed(build.world.seals),
+    }
+    rows = certificates(
+        build.judgements, build.world.warehouse, build_id=build.build_id, as_of=build.as_of, stands_on=stands_on
+    )
+    build.load(inputs.CERTIFICATE, rows, replace=False)
+
+
+def restate(build: _Build) -> None:
+    """Keep, for each published month whose figures change, what they were, what they are, and what is behind it."""
+    world = build.world
+    restating = Restating(world.warehouse, world.ledger, build.build_id, world.code_version, to_ms(build.as_of))
+    build.restatements = tuple(restated(restating, build.judgements))
+    build.load(inputs.RESTATEMENT, (restatement.row() for restatement in build.restatements), replace=False)
 
 
 def publish(build: _Build) -> None:
@@ -260,7 +308,9 @@ STEPS: tuple[Callable[[_Build], None], ...] = (
     write_models,
     run_checks,
     judge_months,
+    hold_against_shadows,
     certify,
+    restate,
     publish,
     prune,
 )
@@ -274,7 +324,7 @@ def build_hash(warehouse: Warehouse, build_id: str) -> str:
             sql = contents_sql(model)
             digest.update(f"{sql}\n".encode())
             for row in warehouse.query(sql, {"build_id": build_id}):
-                digest.update(_line(row).encode())
+                digest.update(_line(row))
     return digest.hexdigest()
 
 
@@ -284,23 +334,6 @@ def _refuse_used_id(build: _Build, warehouse: Warehouse) -> None:
     warehouse.ensure_table(first.name, first.stored_columns)
     if any(True for _ in warehouse.query(begun_sql(first), build.parameters)):
         raise TerminalError(f"build {build.build_id} was begun before; every build needs an id of its own")
-
-
-def _certificate(build: _Build, judgement: Judgement) -> Mapping[str, Any]:
-    identity = f"{build.build_id}\n{judgement.grain}"
-    return {
-        "certificate_id": sha256(identity.encode()).hexdigest()[:32],
-        "build_id": build.build_id,
-        **judgement.grain._asdict(),
-        "passed": judgement.passed,
-        "figures": judgement.figures_json,
-        "checks": judgement.checks_json,
-        "code_version": build.world.code_version,
-        "ledger_state_hash": build.ledger_state_hash,
-        "raw_count": build.raw_count,
-        "raw_digest": build.raw_digest,
-        "certified_at_ms": to_ms(build.as_of),
-    }
 
 
 def _tell(result: RebuildResult) -> None:
@@ -313,6 +346,17 @@ def _tell(result: RebuildResult) -> None:
             differences=len(judgement.differences),
             check=first.check,
             first=first.text,
+        )
+
+
+def _tell_restated(restatements: Iterable[Restatement]) -> None:
+    for restatement in restatements:
+        log.warning(
+            "month restated",
+            grain=str(restatement.grain),
+            restatement_id=restatement.restatement_id,
+            is_explained=restatement.is_explained,
+            changed_minor={each.figure: each.change_minor for each in restatement.figures},
         )
 
 
@@ -331,5 +375,5 @@ def _count(cell: object) -> int:
     return cell
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    return orjson.dumps(row).decode() + "\n"
+def _line(row: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

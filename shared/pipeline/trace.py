@@ -19,6 +19,8 @@ from shared.domain.money import CURRENCY_DECIMALS, Money
 from shared.domain.settle import StoredFact
 from shared.domain.times import from_ms
 from shared.pipeline.receive import verify
+from shared.pipeline.restoring import Restore, as_kept, signature_erased
+from shared.ports.key_store import Erasure
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.provider import Provider
 from shared.ports.raw_store import RawStore
@@ -38,6 +40,8 @@ class Tracing:
     raw: RawStore
     providers: Mapping[str, Provider]
     secrets: Secrets
+    restored: Restore = as_kept
+    """How a kept delivery becomes what came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +143,17 @@ def _find(view: str, figure: str) -> tuple[Model, Trace]:
         for trace in model.traces:
             if (model.name, trace.figure) == (view, figure):
                 return model, trace
+        for column in model.columns:
+            if column.ratio and (model.name, column.name) == (view, figure):
+                part, whole = column.ratio
+                raise NotFoundError(f"{view}.{figure} is the share of {part} in {whole}, in 1/10,000: trace these two")
     known = ", ".join(f"{name}.{column}" for name, column in figures())
     raise NotFoundError(f"{view}.{figure} cannot be traced; these can: {known}")
 
 
 def key_columns(model: Model) -> list[str]:
-    """Return the columns that name a row of a view: all that are not traced figures."""
-    traced = {trace.figure for trace in model.traces}
-    return [column.name for column in model.columns if column.name not in traced]
+    """Return the columns that name a row of a view."""
+    return model.key_columns
 
 
 def _typed(model: Model, key: Mapping[str, str]) -> dict[str, str | date]:
@@ -175,17 +182,23 @@ def _published(warehouse: Warehouse, model: Model, parameters: Mapping[str, str 
         raise NotFoundError(
             f"{model.name} shows no row with {named}: either there is none, or its month is not certified"
         )
+    if rows[0][figure] is None:
+        raise NotFoundError(
+            f"{model.name} does not tell {figure} of this row: see the column in docs/data-dictionary.md"
+        )
     return _whole(rows[0][figure])
 
 
-def _item(world: Tracing, entity_key: str, name: str, amount: int) -> ItemTrace:
+def _item(world: Tracing, entity_key: str, signed_name: str, amount: int) -> ItemTrace:
     key = EntityKey.parse(entity_key)
     entity = world.ledger.entity(key)
     if entity is None:
         raise TerminalError(f"{entity_key} is in the mart and not in the ledger; rebuild")
-    if name and entity.values.get(name) != amount:
+    name = signed_name.removeprefix("-")
+    stated = -amount if signed_name.startswith("-") else amount
+    if name and entity.values.get(name) != stated:
         raise TerminalError(
-            f"{entity_key}.{name} was {amount} in the published build and is {entity.values.get(name)} in the ledger; rebuild"
+            f"{entity_key}.{name} was {stated} in the published build and is {entity.values.get(name)} in the ledger; rebuild"
         )
     # A counted entity is counted for its status.
     standing = entity.registers.get(name or "status")
@@ -231,7 +244,13 @@ def _signature(world: Tracing, delivery: Delivery) -> tuple[bool, str]:
         return True, f"read from {delivery.target}, not signed"
     provider = world.providers[delivery.provider]
     try:
-        verify(delivery, provider, world.secrets, delivery.received_at)
+        came = world.restored(delivery)
+    except TerminalError as changed:
+        return False, str(changed)
+    if isinstance(came, Erasure):
+        return False, signature_erased(came)
+    try:
+        verify(came, provider, world.secrets, delivery.received_at)
     except RefusedError as refused:
         return False, f"signature does not hold with the secrets that are live today: {refused.refusal.value}"
     return True, f"signature verified again ({provider.capabilities.signature_scheme})"
@@ -240,7 +259,7 @@ def _signature(world: Tracing, delivery: Delivery) -> tuple[bool, str]:
 def render(trace: FigureTrace) -> list[str]:
     """Return the tree as lines of text, one branch a line."""
     row = ", ".join(f"{name} {value}" for name, value in trace.key.items())
-    amount = _amount(trace.figure, trace.amount, trace.key.get("currency"))
+    amount = shown_amount(trace.figure, trace.amount, trace.key.get("currency"))
     lines = [f"{trace.view}.{trace.figure} = {amount}  ({row})", f"{trace.says} {_counted(trace)}"]
     rest = trace.item_count - len(trace.items)
     for index, item in enumerate(trace.items):
@@ -249,7 +268,7 @@ def render(trace: FigureTrace) -> list[str]:
         )
     if rest:
         shown = sum(item.amount for item in trace.items)
-        others = _amount(trace.figure, trace.amount - shown, trace.key.get("currency"))
+        others = shown_amount(trace.figure, trace.amount - shown, trace.key.get("currency"))
         lines += _branch([f"and {rest} more, together {others}"], is_last=True)
     return lines
 
@@ -259,7 +278,9 @@ def _counted(trace: FigureTrace) -> str:
 
 
 def _item_lines(item: ItemTrace, currency: Cell) -> list[str]:
-    lines = [f"{item.entity}  {_amount(item.field, item.amount, currency)}  {item.values.get('status', '')}".rstrip()]
+    lines = [
+        f"{item.entity}  {shown_amount(item.field, item.amount, currency)}  {item.values.get('status', '')}".rstrip()
+    ]
     for index, fact in enumerate(item.facts):
         lines += _branch(_fact_lines(fact, item.field or "status"), is_last=index == len(item.facts) - 1)
     return lines
@@ -286,7 +307,7 @@ def _branch(lines: list[str], *, is_last: bool) -> list[str]:
     return [head + lines[0], *(indent + line for line in lines[1:])]
 
 
-def _amount(name: str, amount: int, currency: Cell) -> str:
+def shown_amount(name: str, amount: int, currency: Cell) -> str:
     """Show money with its currency, a count as it is."""
     if name.endswith("_minor") and isinstance(currency, str) and currency in CURRENCY_DECIMALS:
         return str(Money(currency, amount))

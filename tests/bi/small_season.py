@@ -11,9 +11,9 @@ Days are those of Buenos Aires. Every webhook is signed as its provider signs an
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +32,7 @@ from shared.pipeline.derive import Deriving, derive_deliveries
 from shared.pipeline.rebuild_bi import Rebuilding, RebuildResult, rebuild
 from shared.pipeline.trace import Tracing
 from shared.providers.toolkit import registry
+from tests.bi.complete_days import certify_days
 
 A, B = "60b8d295f1c0a70012a1170a", "60b8d295f1c0a70012a1170b"
 SECRETS = {"betterez": "btrz-key", "stripe": "whsec_key", "mercadopago": "mp-key"}
@@ -268,6 +269,55 @@ class SmallSeason:
         missed = {**t6, "status": "noshow", "updatedAt": moment("2026-02-20 09:00")}
         self.platform("t6-missed", "ticket.updated", "2026-02-20 09:00", missed)
 
+    def tell_of_seats_and_settlements(self) -> None:
+        """Have the platform tell of three trips, one of them without a passenger, and Stripe settle and pay out its charge.
+
+        It is no part of the table above: the tests that ask about seats and settlements call it.
+        """
+        for name, travel_day, seats in (("M1", "2026-01-10", 40), ("M2", "2026-01-15", 44), ("M6", "2026-02-20", 3)):
+            self.manifest(name, A, travel_day, seats, "2026-01-05 08:00")
+        movement = {
+            "id": "txn_1",
+            "object": "balance_transaction",
+            "type": "charge",
+            "amount": 1_034_567,
+            "fee": 34_567,
+            "net": 1_000_000,
+            "currency": "ars",
+            "source": "ch_1",
+            "status": "available",
+            "created": to_ms(at("2026-01-07 10:00")) // 1000,
+        }
+        self.fetch("stripe", "GET /v1/balance_transactions/txn_1", movement, "2026-01-07 11:00")
+        payout = {
+            "id": "po_1",
+            "object": "payout",
+            "amount": 1_000_000,
+            "currency": "ars",
+            "status": "paid",
+            "livemode": True,
+            "metadata": {"account_id": A},
+            "arrival_date": to_ms(at("2026-01-09 00:00")) // 1000,
+            "created": to_ms(at("2026-01-08 10:00")) // 1000,
+        }
+        self.fetch("stripe", "GET /v1/payouts/po_1", payout, "2026-01-09 11:00")
+
+    def manifest(
+        self, name: str, unit: str, travel_day: str, seats: int, told: str, status: str = "published"
+    ) -> Delivery:
+        """Fetch the manifest of the one service's trip of a day."""
+        document = {
+            "_id": hex_id(name),
+            "accountId": unit,
+            "routeId": "route-1",
+            "scheduleId": "service-1",
+            "manifestDate": travel_day,
+            "status": status,
+            "capacity": seats,
+            "updatedAt": moment(told),
+        }
+        return self.fetch("betterez", f"GET /operations/manifests/{hex_id(name)}", document, told)
+
     def charge(self, charge_id: str, amount_minor: int, made: str) -> Delivery:
         """Have Stripe tell of a charge."""
         thing = {
@@ -292,8 +342,8 @@ class SmallSeason:
 class SmallWorld:
     """Real stores in a folder, what was derived into them, and the builds made of it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open empty stores."""
+    def __init__(self, folder: Path, uncertified: Collection[date] = ()) -> None:
+        """Open empty stores; every day is certified complete, but for some."""
         self.raw = SqliteRawStore(folder / "raw.db")
         self.ledger = SqliteLedgerStore(folder / "ledger.db")
         self.casebook = SqliteCasebook(folder / "cases.db")
@@ -302,6 +352,8 @@ class SmallWorld:
         self.secrets = EnvironmentSecrets(
             {f"ASIENTO_SECRET_{name.upper()}_WEBHOOK": secret for name, secret in SECRETS.items()}
         )
+
+        certify_days(self.casebook, date(2025, 11, 1), date(2026, 2, 28), AS_OF - timedelta(hours=2), uncertified)
 
     @property
     def rebuilding(self) -> Rebuilding:
@@ -313,14 +365,14 @@ class SmallWorld:
         """Return what tracing needs."""
         return Tracing(self.warehouse, self.ledger, self.raw, self.providers, self.secrets)
 
-    def keep_and_derive(self, deliveries: list[Delivery]) -> None:
+    def keep_and_derive(self, deliveries: list[Delivery], now: datetime = AS_OF) -> None:
         """Keep deliveries and derive them, in one batch."""
         self.raw.create_all(deliveries)
-        self.derive(deliveries)
+        self.derive(deliveries, now)
 
-    def derive(self, deliveries: list[Delivery]) -> None:
+    def derive(self, deliveries: list[Delivery], now: datetime = AS_OF) -> None:
         """Derive deliveries that are kept elsewhere, or not at all."""
-        derive_deliveries(deliveries, Deriving(self.providers, self.raw, self.ledger, "code-of-the-test"), AS_OF)
+        derive_deliveries(deliveries, Deriving(self.providers, self.raw, self.ledger, "code-of-the-test"), now)
 
     def misread(self, provider: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         """Put a defect into the ledger path: every fact's values go through `change`."""

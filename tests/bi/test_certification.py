@@ -46,3 +46,16 @@ def test_says_figures_and_checks() -> None:
     assert list(checks) == list(CHECKS)
     assert checks[CHECKS[2]] == [*(f"difference {number:02d}" for number in range(20)), "and 5 more"]
     assert checks[CHECKS[3]] == []
+
+
+def test_a_figure_that_neither_path_has_is_nothing() -> None:
+    """Asiento says of a figure of which neither path knows that both counts and both amounts are zero."""
+    (judgement,) = judge([A], [(A, Figure("tickets_issued", 3, 100, 3, 100))], [], "2026-03")
+    assert judgement.figure("tickets_issued") == Figure("tickets_issued", 3, 100, 3, 100)
+    assert judgement.figure("fares_earned") == Figure("fares_earned", 0, 0, 0, 0)
+
+
+def test_a_certificate_keeps_words_as_they_are_written() -> None:
+    """Asiento's certificate is read by people: `cancelación` stands in it as that, and without blanks between its parts."""
+    judgement = judge([A], [], [Difference(CHECK, "2026-01", "ARS", "a", "cancelación")], "2026-03")[0]
+    assert f'"{CHECK}":["cancelación"],' in judgement.checks_json

@@ -8,23 +8,39 @@ from typing import Any
 
 import pytest
 
+from local.report import figures as report
+from shared.bi.cells import turned_round
 from shared.bi.certification import catalog
-from shared.bi.inputs import INPUTS
-from shared.bi.models import CHECK_COLUMNS, TRACE_COLUMNS
-from shared.bi.publication import CANDIDATES, FIGURES, PUBLISH, begun_sql, contents_sql, prune_sql
+from shared.bi.inputs import CERTIFICATE, INPUTS, RESTATEMENT
+from shared.bi.models import CHECK_COLUMNS, TRACE_COLUMNS, read_free_views
+from shared.bi.publication import (
+    ACCEPTED,
+    CANDIDATES,
+    COMPLETED,
+    FIGURES,
+    PUBLISH,
+    PUBLISHED_CERTIFICATES,
+    begun_sql,
+    contents_sql,
+    prune_sql,
+)
+from shared.bi.restatement import FIGURES_MODEL, KEPT, changed_items_sql
+from shared.pipeline.beancount import BALANCES, POSTINGS
+from shared.pipeline.shadows import comparison_sql
 
 PARAMETERS = {
     "build_id": "STRING",
     "open_month": "STRING",
     "as_of_ms": "INT64",
-    "business_day": "DATE",
-    "route_id": "STRING",
-    "processor": "STRING",
-    "method": "STRING",
-    "currency": "STRING",
-    "business_unit": "STRING",
+    "earlier_build_id": "STRING",
+    "entity": "STRING",
+} | {
+    column.name: column.type
+    for model in catalog()
+    for column in model.columns
+    if column.name in model.key_columns and model.is_view
 }
-"""What statements of Asiento may ask for."""
+"""What statements of Asiento may ask for: what a build gives them, and the columns that name the row of a view."""
 
 Analyse = Callable[[str], list[tuple[str, str]]]
 """From a statement to the columns and types of its answer."""
@@ -38,7 +54,7 @@ def analyse(request: pytest.FixtureRequest) -> Iterator[Analyse]:
             pytest.fail("zetasql must be installed where CI is set")
         pytest.skip("zetasql is not installed")
     with pytest.MonkeyPatch.context() as patch:
-        _compile_once(patch, request.config.cache)
+        _compile_once(patch, getattr(request.config, "cache", None))  # absent where the plugin is switched off
         yield _analyser()
 
 
@@ -110,6 +126,10 @@ def tables() -> dict[str, Mapping[str, str]]:
     return {**{each.name: each.columns for each in INPUTS}, **models}
 
 
+_TOLD_OF_BALANCES = (("account_type", "STRING"), ("opening_minor", "INT64"), ("closing_minor", "INT64"))
+_TOLD_OF_POSTINGS = (("entry_day", "DATE"), ("entry_id", "STRING"), ("entry_type", "STRING"), ("source", "STRING"))
+
+
 def statements() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Yield the name of every statement, its text, and the columns with which it must answer."""
     for model in catalog():
@@ -121,14 +141,76 @@ def statements() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         yield f"{model.name} (contents)", contents_sql(model), [(column.name, column.type) for column in model.columns]
         for check in model.checks:
             yield check.name, check.sql, [(name, "STRING") for name in CHECK_COLUMNS]
+        if model.shadow_sql:
+            said = [(column.name, column.type) for column in model.columns]
+            yield f"{model.name} (shadow)", model.shadow_sql, said
+            counts = ("same", "only_shown", "only_shadow", "different")
+            yield (
+                f"{model.name} (compared)",
+                comparison_sql(model),
+                [*((n, "INT64") for n in counts), ("first", "STRING")],
+            )
         for trace in model.traces:
             types = ("STRING", "STRING", "INT64")
             yield f"{model.name}.{trace.figure}", trace.sql, list(zip(TRACE_COLUMNS, types, strict=True))
+    for view in read_free_views():
+        yield view.name, view.sql, [(column.name, column.type) for column in view.columns]
     yield "publication", PUBLISH, []
+    kept = (("account", "STRING"), ("business_unit", "STRING"), ("currency", "STRING"))
+    yield "export of balances", BALANCES, [*kept, *_TOLD_OF_BALANCES]
+    yield "export of postings", POSTINGS, [*_TOLD_OF_POSTINGS, *kept, ("amount_minor", "INT64")]
     grain = [(name, "STRING") for name in ("month", "currency", "business_unit")]
     yield "candidates", CANDIDATES, grain
     counts = ("ledger_count", "ledger_minor", "control_count", "control_minor")
     yield "figures", FIGURES, [*grain, ("figure", "STRING"), *((name, "INT64") for name in counts)]
+    yield from statements_of_certificates()
+    yield from statements_of_the_way_forward()
+    yield from statements_of_the_report()
+
+
+def statements_of_certificates() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield what is asked of certificates and restatements."""
+    figures = next(model for model in catalog() if model.name == FIGURES_MODEL)
+    yield "published certificates", PUBLISHED_CERTIFICATES, list(CERTIFICATE.columns.items())
+    yield "restatements", KEPT, list(RESTATEMENT.columns.items())
+    texts = ("month", "currency", "business_unit", "exception_id", "kind", "subject")
+    decided = (("decision", "STRING"), ("decided_by", "STRING"), ("reason", "STRING"), ("decided_at_ms", "INT64"))
+    at_risk = (("at_risk_minor", "INT64"), ("at_risk_currency", "STRING"))
+    yield "accepted", ACCEPTED, [*((name, "STRING") for name in texts), *at_risk, *decided]
+    counted = ("days_in_month", "days_complete", "listed", "present")
+    listing = [(name, "STRING") for name in ("month", "provider", "kind")]
+    yield "completed", COMPLETED, [*listing, *((name, "INT64") for name in counted)]
+    entity = [(name, "STRING") for name in ("figure", "entity")]
+    yield "changed items", changed_items_sql(figures), [*entity, ("was_minor", "INT64"), ("is_minor", "INT64")]
+
+
+def statements_of_the_way_forward() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield every trace, turned round."""
+    for model in catalog():
+        types = {column.name: column.type for column in model.columns}
+        for trace in model.traces:
+            turned = turned_round(model, trace)
+            keys = [(f"key_{name}", types[name]) for name in model.key_columns]
+            yield f"{model.name}.{trace.figure} (turned)", turned.sql, [*keys, ("amount", "INT64")]
+            if turned.part_sql:
+                yield f"{model.name}.{trace.figure} (part)", turned.part_sql, [("amount", "INT64")]
+
+
+def statements_of_the_report() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield what the report asks of viz."""
+    grain = [(name, "STRING") for name in ("month", "currency", "business_unit")]
+    route = ("route_id", "STRING")
+
+    def figures(*names: str) -> list[tuple[str, str]]:
+        return [(name, "INT64") for name in names]
+
+    coverage = ("seats_offered", "seats_sold", "seats_sold_of_offered", "boarded", "no_show", "fare_minor")
+    moved = [("account", "STRING"), ("movement", "STRING"), ("amount_minor", "INT64")]
+    yield "report: revenue", report.REVENUE, [*grain, *figures("tickets", "earned_minor")]
+    yield "report: days", report.LARGEST_DAYS, [*grain, ("business_day", "DATE"), route, *figures("earned_minor")]
+    yield "report: cash", report.CASH, [*grain, ("processor", "STRING"), *figures("captured_minor", "refunded_minor")]
+    yield "report: movements", report.MOVEMENTS, [*grain, *moved]
+    yield "report: coverage", report.COVERAGE, [*grain, route, *figures(*coverage)]
 
 
 # One test, so that parallel workers load the analyser once.

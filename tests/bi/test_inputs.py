@@ -1,10 +1,11 @@
 """Inputs: what is loaded into staging, as it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.bi.inputs import ENTITIES, delivery_row, entity_row, verdict_row
+from shared.bi.inputs import COMPLETENESS, ENTITIES, completeness_row, delivery_row, entity_row, verdict_row
+from shared.domain.completeness import CompletenessCertificate
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.entities import FIELDS
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Version
@@ -83,3 +84,14 @@ def test_loads_the_folded_values() -> None:
         "fare_minor": 100,
         "status": "open",
     }
+
+
+def test_loads_how_a_day_stands() -> None:
+    """Asiento loads of each certified day how much was listed, how much of it is kept, and whether that is all."""
+    at = datetime(2026, 3, 12, tzinfo=UTC)
+    of = ("stripe", EntityKind.PAYMENT, date(2026, 3, 10), at, "r1")
+    complete = completeness_row(CompletenessCertificate(*of, 7, (), 0, "d"))
+    assert complete.keys() == COMPLETENESS.columns.keys()
+    assert list(complete.values()) == ["stripe", "payment", date(2026, 3, 10), True, 7, 7, 0, 1_773_273_600_000]
+    with_gaps = completeness_row(CompletenessCertificate(*of, 7, (), 2, "d"))
+    assert (with_gaps["is_complete"], with_gaps["present"], with_gaps["gaps"]) == (False, 5, 2)

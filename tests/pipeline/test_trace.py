@@ -1,6 +1,7 @@
 """Tracing: every published number leads back to the bytes, and adds up on the way."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +9,21 @@ import pytest
 
 from shared.adapters.embedded.secrets import EnvironmentSecrets
 from shared.bi.certification import catalog
+from shared.bi.models import Model
 from shared.domain.deliveries import Channel
 from shared.domain.errors import NotFoundError, TerminalError
 from shared.pipeline import trace as tracing
-from shared.pipeline.trace import FigureTrace, figures, key_columns, render, trace_delivery, trace_figure
+from shared.pipeline.trace import FigureTrace, key_columns, render, trace_delivery, trace_figure
+from shared.ports.warehouse import Cell
 from tests.bi.small_season import A, B, SmallSeason, SmallWorld, hex_id, ticket
 
 REVENUE, CASH = "viz.revenue_by_day_route", "viz.cash_by_day"
+NEVER_IN_THE_SEASON = {
+    "viz.settlement_by_day.disputed_minor",
+    "viz.settlement_by_day.reversed_minor",
+    "viz.settlement_by_day.unexplained_minor",
+}
+"""Figures to which nothing of the small season comes."""
 T1_DAY = {"business_day": "2026-01-10", "route_id": "route-1", "currency": "ARS", "business_unit": A}
 
 
@@ -28,24 +37,70 @@ def world(tmp_path: Path) -> Iterator[SmallWorld]:
     world.close()
 
 
-def test_walks_every_number_back_to_bytes(world: SmallWorld) -> None:
+def walk_row(world: SmallWorld, model: Model, row: Mapping[str, Cell]) -> Counter[str]:
+    """Walk each number of one row back to the bytes, and return how many entities are behind each."""
+    key = {name: str(row[name]) for name in key_columns(model)}
+    walked: Counter[str] = Counter()
+    for figure in [trace.figure for trace in model.traces if row[trace.figure] is not None]:
+        trace = trace_figure(world.tracing, model.name, key, figure, shown_max=100)
+        assert trace.amount == row[figure] == sum(item.amount for item in trace.items)
+        assert trace.is_proved
+        for item in trace.items:
+            standing = [fact for fact in item.facts if fact.stands]
+            stated = [fact.stated[item.field] for fact in standing] if item.field else []
+            assert stated in ([item.amount], [-item.amount]) if item.field else standing
+            for fact in item.facts:
+                kept = world.raw.read(fact.delivery.object_name)
+                assert (fact.delivery.body_sha256, fact.delivery.body_bytes) == (kept.body_sha256, len(kept.body))
+        walked[f"{model.name}.{figure}"] += trace.item_count
+    for column in model.columns:
+        if column.ratio:
+            part, whole = (int(str(row[name] or 0)) for name in column.ratio)
+            assert row[column.name] == (10_000 * part // whole if whole else None)
+    return walked
+
+
+def test_walks_every_number_back_to_bytes(tmp_path: Path) -> None:
     """Asiento leads from each number of each view to facts, bytes and a signature that holds, and sums them up again."""
-    walked = 0
-    for view, figure in figures():
-        model = next(model for model in catalog() if model.name == view)
-        for row in list(world.warehouse.query(f"SELECT * FROM {view}", {})):  # noqa: S608  one of our views
-            key = {name: str(row[name]) for name in key_columns(model)}
-            trace = trace_figure(world.tracing, view, key, figure, shown_max=100)
-            assert trace.amount == row[figure] == sum(item.amount for item in trace.items)
-            assert trace.is_proved
-            for item in trace.items:
-                standing = [fact for fact in item.facts if fact.stands]
-                assert [fact.stated[item.field] for fact in standing] == [item.amount] if item.field else standing
-                for fact in item.facts:
-                    kept = world.raw.read(fact.delivery.object_name)
-                    assert (fact.delivery.body_sha256, fact.delivery.body_bytes) == (kept.body_sha256, len(kept.body))
-            walked += trace.item_count
-    assert walked == 4 + 4 + 5 + 1
+    world, season = SmallWorld(tmp_path), SmallSeason()
+    season.tell_of_seats_and_settlements()
+    world.keep_and_derive(season.deliveries)
+    assert len(world.rebuild("build-1").certified) == 4
+    views = [model for model in catalog() if model.layer == "viz"]
+    walked: Counter[str] = Counter()
+    for model in views:
+        for row in world.warehouse.query(f"SELECT * FROM {model.name}", {}):  # noqa: S608  one of our views
+            walked += walk_row(world, model, row)
+    figures_of = {f"{model.name}.{trace.figure}" for model in views for trace in model.traces}
+    assert figures_of - walked.keys() == NEVER_IN_THE_SEASON
+    assert walked["viz.revenue_by_day_route.earned_minor"] == 4
+    assert walked["viz.coverage_by_service.seats_offered"] == 3
+    assert walked["viz.settlement_by_day.paid_out_minor"] == 1
+    world.close()
+
+
+def test_gives_every_number_of_a_view_a_way_back() -> None:
+    """Asiento leaves no number of a view without a way back: each is traced, or a share of two that are."""
+    for model in catalog():
+        if model.layer == "viz":
+            traced = {trace.figure for trace in model.traces}
+            numbers = {column.name for column in model.columns if column.type == "INT64"}
+            assert traced == numbers - {column.name for column in model.columns if column.ratio}, model.name
+            assert {name for column in model.columns for name in column.ratio} <= traced, model.name
+
+
+def test_names_what_a_share_is_made_of(world: SmallWorld) -> None:
+    """Asiento traces no share, and names the two figures that it is made of."""
+    with pytest.raises(
+        NotFoundError, match="is the share of seats_sold in seats_offered, in 1/10,000: trace these two"
+    ):
+        trace_figure(world.tracing, "viz.coverage_by_service", T1_DAY, "load_factor_bp")
+
+
+def test_says_what_a_row_does_not_tell(world: SmallWorld) -> None:
+    """Asiento says that a figure is not told of a row, rather than showing it as nothing."""
+    with pytest.raises(NotFoundError, match=r"viz\.coverage_by_service does not tell seats_offered of this row"):
+        trace_figure(world.tracing, "viz.coverage_by_service", {**T1_DAY, "service_id": "service-1"}, "seats_offered")
 
 
 def test_shows_the_tree(world: SmallWorld) -> None:

@@ -1,10 +1,13 @@
 -- check: no_difference_is_open
--- No difference between the ledger and what a provider lists is open on a day of the month.
+-- No difference between ledger and provider is open in the month, whichever job found it, that no person has accepted.
 SELECT
-  FORMAT_DATE('%Y-%m', day) AS month,
+  month,
   CAST(NULL AS STRING) AS currency,
   CAST(NULL AS STRING) AS business_unit,
-  CONCAT(CAST(MAX(open_differences) AS STRING), ' differences of ', kind, ' with ', provider, ' are open: reconcile them') AS difference
-FROM staging.compared_day
-WHERE open_differences > 0
-GROUP BY month, provider, kind;
+  CONCAT(
+    CAST(COUNT(*) AS STRING), ' differences of ', kind, ' with ', provider, ' are open (', job, '), ', MIN(entity), ' ',
+    MIN(type), ' among them: reconcile or decide them'
+  ) AS difference
+FROM staging.difference
+WHERE accepted_by_exception IS NULL
+GROUP BY month, provider, kind, job;

@@ -19,7 +19,7 @@ SELECT
   CONCAT('delivery ', MIN(unread.delivery_id), ' and ', CAST(COUNT(*) - 1 AS STRING), ' more of ', unread.provider,
     ' name no time, and the month was not compared with the provider since: derive, then reconcile it') AS difference
 FROM (SELECT DISTINCT month FROM control.candidate WHERE build_id = @build_id) AS candidate
-INNER JOIN (SELECT * FROM control.unsettled WHERE build_id = @build_id AND NOT is_dated) AS unread
+INNER JOIN (SELECT * FROM control.unsettled WHERE build_id = @build_id AND NOT is_dated AND NOT is_answered) AS unread
   ON unread.month <= candidate.month
 LEFT JOIN (SELECT * FROM control.compared_month WHERE build_id = @build_id) AS compared
   ON compared.provider = unread.provider

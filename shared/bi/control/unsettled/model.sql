@@ -4,11 +4,14 @@ WITH deliveries AS (
     delivery.provider,
     delivery.received_at_ms,
     delivery.body,
+    accepted.subject IS NOT NULL AS is_accepted,
     COALESCE(verdict.outcome, 'without an outcome') AS outcome,
     COALESCE(verdict.reason, '') AS reason,
     -- What an unknown type of event is about, no listing needs to show; what our code failed on or two statements deny,
     -- a person must see. Of the rest the provider's own later word is worth more than the event.
-    COALESCE(verdict.outcome = 'quarantined' AND verdict.reason != 'unknown_event_type', FALSE) AS is_answerable,
+    COALESCE(
+      verdict.outcome = 'quarantined' AND verdict.reason NOT IN ('unknown_event_type', 'stopped_by_contract'), FALSE
+    ) AS is_answerable,
     IF(
       delivery.channel = 'webhook',
       CAST(REGEXP_EXTRACT(JSON_VALUE(delivery.body, '$.created'), '^[0-9]{1,11}$') AS INT64) * 1000,
@@ -16,6 +19,11 @@ WITH deliveries AS (
     ) AS told_at_ms
   FROM staging.deliveries AS delivery
   LEFT JOIN staging.verdicts AS verdict ON verdict.delivery_id = delivery.delivery_id
+  -- A person has looked at it and decided that the company does without what it says: the ledger never took it in.
+  LEFT JOIN staging.exception AS accepted
+    ON accepted.subject = delivery.delivery_id
+    AND accepted.is_accepted
+    AND accepted.kind IN ('quarantined_delivery', 'failed_delivery')
   WHERE verdict.delivery_id IS NULL
     -- An event of test mode is not in doubt: it is known to be no business of ours.
     OR (verdict.outcome IN ('conflict', 'quarantined', 'failed') AND verdict.reason != 'test_mode')
@@ -25,7 +33,7 @@ dated AS (
     *,
     COALESCE(JSON_VALUE(body, '$.data.transaction.accountId'), JSON_VALUE(body, '$.data.accountId')) AS business_unit
   FROM deliveries
-  WHERE body IS NOT NULL AND told_at_ms IS NOT NULL
+  WHERE body IS NOT NULL AND told_at_ms IS NOT NULL AND reason != 'stopped_by_contract'
 ),
 instants AS (
   SELECT delivery_id, told_at_ms AS at_ms FROM dated
@@ -62,7 +70,8 @@ SELECT
   dated.received_at_ms,
   TRUE AS is_dated,
   dated.is_answerable,
-  dated.is_answerable AND COALESCE(compared.compared_since_ms > dated.received_at_ms, FALSE) AS is_answered,
+  dated.is_accepted
+    OR (dated.is_answerable AND COALESCE(compared.compared_since_ms > dated.received_at_ms, FALSE)) AS is_answered,
   months.month,
   dated.business_unit
 FROM dated
@@ -77,8 +86,9 @@ SELECT
   received_at_ms,
   FALSE,
   is_answerable,
-  FALSE,
+  is_accepted,
   FORMAT_DATE('%Y-%m', DATE_SUB(DATE(TIMESTAMP_MILLIS(received_at_ms), 'America/Argentina/Buenos_Aires'), INTERVAL 1 MONTH)),
   CAST(NULL AS STRING)
 FROM deliveries
-WHERE body IS NULL OR told_at_ms IS NULL
+-- Where the contract stops, amounts may be misread in many deliveries alike: it stops more than the months that it names.
+WHERE body IS NULL OR told_at_ms IS NULL OR reason = 'stopped_by_contract'
