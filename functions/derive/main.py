@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from shared.domain.errors import NotFoundError, TerminalError, TransientError
 from shared.pipeline import derive as verb
 from shared.runtime import wiring
-from shared.runtime.http import busy_answer, from_push
+from shared.runtime.http import busy_answer, from_push, guarded
 from shared.runtime.settings import Settings
 
 WORLD = wiring.deriving(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http
+@guarded
 async def derive(request: Request) -> Response:
     """Derive one announced delivery."""
     try:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from shared.domain.errors import AsientoError
 from shared.pipeline import rebuild_bi as verb
 from shared.runtime import wiring
+from shared.runtime.http import guarded
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.jobs import error_answer, rebuild_document
 from shared.runtime.settings import Settings
@@ -19,6 +20,7 @@ WORLD = wiring.rebuilding(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http
+@guarded
 async def rebuild_bi(request: Request) -> Response:
     """Rebuild once; 200 if every closed month is certified, 500 naming the months that are not and why."""
     await request.body()

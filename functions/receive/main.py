@@ -10,13 +10,14 @@ from starlette.responses import JSONResponse, Response
 from shared.domain.errors import RefusedError, TransientError
 from shared.pipeline import receive as verb
 from shared.runtime import wiring
-from shared.runtime.http import busy_answer, read_call, refusal_answer
+from shared.runtime.http import busy_answer, guarded, read_call, refusal_answer
 from shared.runtime.settings import Settings
 
 WORLD = wiring.receiving(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http
+@guarded
 async def receive(request: Request) -> Response:
     """Receive one webhook call."""
     try:

@@ -2,6 +2,8 @@
 
     AsientoError
     ├── TransientError          try again later: the other side is busy, down or contended
+    │   ├── BusyError           the other side asks for patience, and may say for how long
+    │   └── PausedError         we leave the other side alone for a while: it failed again and again
     ├── TerminalError           trying again cannot help: code, configuration or data must change first
     │   ├── UnreadableError     a delivery says something that cannot be classified with certainty
     │   ├── NotFoundError       what was asked for is not there
@@ -12,6 +14,7 @@
 Every message says what happened, to what, and what to do.
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -21,6 +24,24 @@ class AsientoError(Exception):
 
 class TransientError(AsientoError):
     """Trying again later can help."""
+
+
+class BusyError(TransientError):
+    """The other side asks us to come back later, in `retry_after_s` seconds if it says so."""
+
+    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+        """Keep how long we are asked to wait."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PausedError(TransientError):
+    """A provider is left alone until an instant, after which it is asked again by itself."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        """Keep when the pause ends."""
+        super().__init__(message)
+        self.until = until
 
 
 class TerminalError(AsientoError):
@@ -44,6 +65,7 @@ class Quarantine(StrEnum):
 
     NOT_UTF8 = "not_utf8"
     MALFORMED_JSON = "malformed_json"
+    TOO_LARGE = "too_large"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     UNKNOWN_CURRENCY = "unknown_currency"
     UNKNOWN_STATUS = "unknown_status"
@@ -57,6 +79,8 @@ class Quarantine(StrEnum):
     IDENTITY_BROKEN = "identity_broken"
     MALFORMED_CSV = "malformed_csv"
     ROWS_HELD = "rows_held"
+    OFF_CONTRACT = "off_contract"
+    STOPPED_BY_CONTRACT = "stopped_by_contract"
 
 
 class UnreadableError(TerminalError):
@@ -77,6 +101,7 @@ class Refusal(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     HEADERS_TOO_LARGE = "headers_too_large"
     BODY_INCOMPLETE = "body_incomplete"
+    BODY_TOO_SLOW = "body_too_slow"
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_MALFORMED = "signature_malformed"
     SIGNATURE_WRONG = "signature_wrong"

@@ -55,6 +55,10 @@ class Verdict:
         """Return how the last attempt ended."""
         return self.attempts[-1].outcome
 
+    def is_worth_another_try(self, code_version: str) -> bool:
+        """Return whether some code failed on it, and not this one: then this one may get through."""
+        return self.outcome is Outcome.FAILED and self.attempts[-1].code_version != code_version
+
     @property
     def reason(self) -> str:
         """Return what the last attempt says about its outcome."""

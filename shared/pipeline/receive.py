@@ -6,22 +6,24 @@ does not turn it into an error, because the straggler job announces again whatev
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import Refusal, RefusedError, TransientError
-from shared.ports.event_bus import EventBus
+from shared.pipeline.keeping import Keep
 from shared.ports.provider import Provider
-from shared.ports.raw_store import RawStore, RejectedStore
+from shared.ports.raw_store import RejectedStore
 from shared.ports.secrets import Secrets
 
 BODY_BYTES_MAX = 1024 * 1024
 """The largest body that is kept. Documented webhook payloads are below 100 KB."""
 HEADER_BYTES_MAX = 4 * 1024
 """The most that kept headers and the target may take together: they travel as object metadata (8 KiB on Cloud Storage)."""
+KEPT_APART_AT_ONCE_MAX = 32
+"""How many rejected deliveries are being kept apart at a time; of a flood beyond it only the count is taken."""
 
 log = structlog.get_logger("receive")
 
@@ -43,10 +45,11 @@ class Receiving:
 
     providers: Mapping[str, Provider]
     secrets: Secrets
-    raw: RawStore
+    keep: Keep
     rejected: RejectedStore
-    bus: EventBus
     new_delivery_id: Callable[[datetime], str]
+    keeping_apart: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(KEPT_APART_AT_ONCE_MAX))
+    """Bounds what rejected callers can make the door hold and write; who is authentic never waits for it."""
 
 
 async def receive(call: Call, world: Receiving, now: datetime) -> Delivery:
@@ -63,11 +66,9 @@ async def receive(call: Call, world: Receiving, now: datetime) -> Delivery:
     try:
         verify(delivery, provider, world.secrets, now)
     except RefusedError as refused:
-        log.warning("delivery rejected", provider=provider.name, refusal=refused.refusal.value)
-        await asyncio.to_thread(world.rejected.keep, delivery, refused.refusal.value)
+        await _keep_apart(delivery, refused.refusal, world)
         raise
-    await world.raw.create(delivery)
-    await _announce(delivery, world.bus)
+    await world.keep(delivery)
     return delivery
 
 
@@ -89,18 +90,22 @@ def verify(delivery: Delivery, provider: Provider, secrets: Secrets, now: dateti
         provider.verify(delivery, refreshed, now)
 
 
+async def _keep_apart(delivery: Delivery, refusal: Refusal, world: Receiving) -> None:
+    """Keep a rejected delivery if there is a free hand for it; whatever becomes of that, the caller hears why it was refused."""
+    is_kept = not world.keeping_apart.locked()
+    log.warning("delivery rejected", provider=delivery.provider, refusal=refusal.value, is_kept=is_kept)
+    if is_kept:
+        async with world.keeping_apart:
+            try:
+                await asyncio.to_thread(world.rejected.keep, delivery, refusal.value)
+            except TransientError as failure:
+                log.warning("rejected delivery not kept", provider=delivery.provider, failure=str(failure))
+
+
 def _delivery(call: Call, provider: Provider, delivery_id: str, now: datetime) -> Delivery:
     kept = (*provider.capabilities.signature_headers, "content-type", "content-encoding")
     headers = {name: call.headers[name] for name in kept if name in call.headers}
-    size = len(call.target) + sum(len(name) + len(value) for name, value in headers.items())
+    size = sum(len(text.encode()) for text in (call.target, *headers.keys(), *headers.values()))
     if size > HEADER_BYTES_MAX:
         raise RefusedError(Refusal.HEADERS_TOO_LARGE, f"signature headers and target exceed {HEADER_BYTES_MAX} bytes")
     return Delivery(delivery_id, provider.name, Channel.WEBHOOK, now, call.target, headers, call.body)
-
-
-async def _announce(delivery: Delivery, bus: EventBus) -> None:
-    try:
-        await bus.publish(delivery.announcement)
-    except TransientError as failure:
-        # The bytes are durable: the answer is yes. The straggler job announces what has no outcome.
-        log.warning("announcement failed", delivery_id=delivery.delivery_id, failure=str(failure))

@@ -17,8 +17,8 @@ def test_a_readmitted_delivery_is_forgotten(rejected_store: RejectedStore) -> No
     """Asiento forgets a rejected delivery once it has been readmitted, and forgetting twice is harmless."""
     rejected_store.keep(delivery(1), "signature_wrong")
     rejected_store.keep(delivery(2), "signature_stale")
-    rejected_store.discard(delivery(1).delivery_id)
-    rejected_store.discard(delivery(1).delivery_id)
+    rejected_store.discard(delivery(1))
+    rejected_store.discard(delivery(1))
     assert [each.delivery_id for each, _ in rejected_store.rejected()] == [delivery(2).delivery_id]
 
 
@@ -28,7 +28,7 @@ def test_rejections_are_counted_by_reason(rejected_store: RejectedStore) -> None
     for number in range(3):
         rejected_store.keep(delivery(number), "signature_wrong")
     rejected_store.keep(delivery(9), "no_secret")
-    rejected_store.discard(delivery(0).delivery_id)
+    rejected_store.discard(delivery(0))
     assert rejected_store.counts() == {"no_secret": 1, "signature_wrong": 3}
 
 

@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 KEY = "private-key-of-betterez-webhooks-application"
 
@@ -30,10 +31,8 @@ def payment(**changes: Any) -> dict[str, Any]:
     }
 
 
-def event(
-    event_id: str = "1cb1da8f-8f49-40b2-8bdc-202a771c1da0", *payments: dict[str, Any], **changes: Any
-) -> dict[str, Any]:
-    """Return the envelope of a completed sale with its payments."""
+def event(name: str = "e1", *payments: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the envelope of a completed sale with its payments; the same name gives the same event id."""
     moment = {"value": "2026-03-01T12:00:00.000Z", "offset": 0}
     transaction = {
         "_id": "65f0c2aa0123456789abcdef",
@@ -49,8 +48,8 @@ def event(
         "updatedAt": moment,
     }
     return {
-        "id": event_id,
-        "attemptId": "a1",
+        "id": str(uuid5(NAMESPACE_OID, name)),
+        "attemptId": "1cb1da8f-8f49-40b2-8bdc-202a771c1da0",
         "livemode": True,
         "created": 1772366400,
         "event": "transaction.completed",

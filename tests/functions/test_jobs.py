@@ -1,10 +1,15 @@
 """The doors of the jobs: the scheduler asks, and the answer's status says whether anybody must look."""
 
+import json
+import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.functions.doors import derive_all, door, home, send
+from shared.adapters.embedded.inbox import SETTLED_AFTER_S
+from shared.domain.deliveries import Channel, Delivery
+from tests.functions.doors import compare_every_day, derive_all, door, home, parts, send
 from tests.functions.signed import event, payment
 
 __all__ = ["home"]
@@ -20,6 +25,18 @@ def test_reconcile_runs_what_is_asked_for(body: bytes) -> None:
     assert answer.status_code == 200
     assert answer.json()["failed"] == []
     assert answer.json()["runs"]
+
+
+def test_seals_what_is_closed(home: Path) -> None:
+    """Asiento seals closed hours when the scheduler asks for it, once, and tells which."""
+    came = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    store = parts(home)
+    store.raw.create_all([Delivery("early", "betterez", Channel.WEBHOOK, came, "/betterez", {}, b"{}")])
+    store.close()
+    first, again = (door("reconcile")("POST", "/", content=b'{"job": "seal"}') for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json()["sealed"][0] == "seal 1 (2026-03-01T12Z to 2026-03-01T13Z)"
+    assert first.json()["sealed"][0] not in again.json()["sealed"]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +71,21 @@ def test_rebuild_fails_loudly_until_nothing_stands_in_its_way(home: Path) -> Non
     assert month["month"] == "2026-03"
     assert any("without an outcome" in each for each in month["differences"])
     derive_all(home)
+    incomplete = rebuild_bi("POST", "/")
+    assert any("certified complete" in each for each in incomplete.json()["refused"][0]["differences"])
+    compare_every_day(home, date(2026, 1, 1), date(2026, 3, 31))
     certified = rebuild_bi("POST", "/")
-    assert certified.status_code == 200
+    assert certified.status_code == 200, certified.text
     assert [each["month"] for each in certified.json()["certified"]] == ["2026-03"]
+
+
+def test_a_notification_of_a_new_file_takes_it_in(home: Path) -> None:
+    """Asiento takes in what lies in the inbox when Cloud Storage tells of a new object, whatever the message says of it."""
+    (home / "inbox" / "betterez").mkdir(parents=True)
+    (home / "inbox" / "betterez" / "release.csv").write_text("DATE;SOURCE_ID", encoding="utf-8")
+    message = {"attributes": {"eventType": "OBJECT_FINALIZE", "objectId": "mercadopago/other.csv"}, "messageId": "1"}
+    envelope = json.dumps({"message": message, "subscription": "projects/p/subscriptions/inbox"}).encode()
+    time.sleep(SETTLED_AFTER_S)
+    answer = door("reconcile")("POST", "/", content=envelope)
+    assert (answer.status_code, len(answer.json()["runs"])) == (200, 1)
+    assert list((home / "inbox").rglob("*.csv")) == []

@@ -128,7 +128,7 @@ def test_a_store_that_is_down_is_no_yes(home: Path) -> None:
     """Asiento answers 503, never 2xx, when the bytes could not be kept (I1)."""
     world = parts(home)
     receive = door("receive")
-    connection = world.raw._database.connection
+    connection = world._raw._database.connection
     connection.execute("PRAGMA busy_timeout = 0")
     connection.execute("BEGIN EXCLUSIVE")
     import shared.adapters.embedded.sqlite as sqlite_module  # noqa: PLC0415  its time-out is shortened for this test

@@ -28,6 +28,8 @@ _REASON = "reason"
 _MARK = "mark"
 _ROLE = "roles/storage.objectUser on the rejected bucket"
 _COUNT_TRIES_MAX = 10
+_HEADERS_BYTES = 4 * 1024
+"""What an object counts beside its body: the most that the door keeps of a delivery's target and headers."""
 
 DOOR_PATIENCE = Patience(deadline_s=2.0, try_s_max=2.0)
 """A rejected caller is not worth a longer wait; what cannot be kept in this time is counted as dropped."""
@@ -44,7 +46,7 @@ class GoogleRejectedStore:
         patience: Patience = DOOR_PATIENCE,
         sweep_every_s: float = 60.0,
     ) -> None:
-        """Take the bucket; it holds no more than `capacity_bytes` of bodies after each sweep."""
+        """Take the bucket; it holds no more than `capacity_bytes` of deliveries after each sweep."""
         self._bucket = client.bucket(bucket)
         self._capacity_bytes = capacity_bytes
         self._patience = patience
@@ -77,9 +79,9 @@ class GoogleRejectedStore:
             except NotFoundError:
                 continue  # it was swept or discarded while we were listing
 
-    def discard(self, delivery_id: str) -> None:
+    def discard(self, delivery: Delivery) -> None:
         """Forget one; forgetting it twice is harmless."""
-        self._delete(self._bucket.blob(_DELIVERIES + delivery_id))
+        self._delete(self._bucket.blob(_DELIVERIES + delivery.delivery_id))
 
     def counts(self) -> dict[str, int]:
         """Sweep, then return how many were kept by reason, and how many were dropped."""
@@ -118,7 +120,7 @@ class GoogleRejectedStore:
             return  # nothing is lost: the tally stays, and the next sweep tries again
 
     def _make_room(self) -> None:
-        kept = [(blob, int(blob.size)) for blob in self._kept("items(name,size),nextPageToken")]
+        kept = [(blob, int(blob.size) + _HEADERS_BYTES) for blob in self._kept("items(name,size),nextPageToken")]
         held = sum(size for _, size in kept)
         for blob, size in kept:
             if held <= self._capacity_bytes:
