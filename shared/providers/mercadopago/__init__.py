@@ -4,6 +4,7 @@ from shared.domain.deliveries import Delivery
 from shared.domain.facts import Reading
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
 from shared.providers.mercadopago.capabilities import CAPABILITIES
+from shared.providers.mercadopago.personal import PERSONAL
 from shared.providers.mercadopago.signature import verify
 
 
@@ -21,4 +22,4 @@ def open_api(access: ApiAccess) -> ProviderApi:
     return MercadoPagoApi(access)
 
 
-PROVIDER = Provider(CAPABILITIES, verify, read, open_api)
+PROVIDER = Provider(CAPABILITIES, verify, read, open_api, personal=PERSONAL)

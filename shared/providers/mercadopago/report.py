@@ -14,7 +14,7 @@ from shared.domain.errors import Quarantine, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Reading
 from shared.providers.mercadopago import report_forms as forms
 from shared.providers.mercadopago.capabilities import NAME
-from shared.providers.toolkit.csv_rows import Form, Row, read_rows, read_table
+from shared.providers.toolkit.csv_rows import Form, Row, read_numbered, read_table
 from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.readings import file_reading
 from shared.providers.toolkit.values import in_our_words, link, stated
@@ -60,10 +60,12 @@ class _Line:
 def read_report(delivery: Delivery) -> Reading:
     """Return what a report says; raise UnreadableError where it is no report or contradicts its own total."""
     table = read_table(delivery.body, _READERS)
-    lines, held = read_rows(table, _READERS[table.form])
+    rows, held = read_numbered(table, _READERS[table.form])
+    lines = [line for _, line in rows]
     if not held:
         _require_total(lines)
-    return file_reading(delivery, f"report.{table.form.name}", _facts(lines), held)
+    numbers = [number for number, _ in rows]
+    return file_reading(delivery, f"report.{table.form.name}", _facts(lines), held, numbers)
 
 
 def _facts(lines: Sequence[_Line]) -> list[Fact]:

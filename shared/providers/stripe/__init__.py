@@ -4,6 +4,7 @@ from shared.domain.deliveries import Delivery
 from shared.domain.facts import Reading
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
 from shared.providers.stripe.capabilities import CAPABILITIES
+from shared.providers.stripe.personal import PERSONAL
 from shared.providers.stripe.signature import verify
 
 
@@ -21,4 +22,4 @@ def open_api(access: ApiAccess) -> ProviderApi:
     return StripeApi(access)
 
 
-PROVIDER = Provider(CAPABILITIES, verify, read, open_api)
+PROVIDER = Provider(CAPABILITIES, verify, read, open_api, personal=PERSONAL)

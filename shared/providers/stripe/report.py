@@ -12,7 +12,7 @@ from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value
 from shared.providers.stripe import payloads
 from shared.providers.stripe.capabilities import NAME
 from shared.providers.stripe.report_forms import MOVEMENTS, PAYOUTS
-from shared.providers.toolkit.csv_rows import Form, Row, read_rows, read_table
+from shared.providers.toolkit.csv_rows import Form, Row, read_numbered, read_table
 from shared.providers.toolkit.lifecycle import fact_at
 from shared.providers.toolkit.payload_models import require_id
 from shared.providers.toolkit.readings import file_reading
@@ -22,10 +22,11 @@ from shared.providers.toolkit.values import in_our_words, link, stated
 def read_report(delivery: Delivery) -> Reading:
     """Return what an export says; raise UnreadableError where it is none or any of its rows cannot be read."""
     table = read_table(delivery.body, _READERS)
-    facts, held = read_rows(table, _READERS[table.form])
+    rows, held = read_numbered(table, _READERS[table.form])
+    facts = [fact for _, fact in rows]
     if len({fact.key for fact in facts}) != len(facts):
         raise UnreadableError(Quarantine.IDENTITY_BROKEN, f"an id stands twice in the export of {table.form.name}")
-    return file_reading(delivery, f"report.{table.form.name}", facts, held)
+    return file_reading(delivery, f"report.{table.form.name}", facts, held, [line for line, _ in rows])
 
 
 def _read_movement(row: Row) -> Fact:

@@ -21,7 +21,8 @@ What each provider can do, as its `capabilities.py` declares it. This page is ge
 `python -m shared.providers.toolkit.capability_table`; a test fails while the two differ.
 
 Each provider has a page that says how its payloads are read: [Betterez](providers/betterez.md),
-[Stripe](providers/stripe.md), [Mercado Pago](providers/mercadopago.md), [DummyPay](providers/dummypay.md). A new
+[Stripe](providers/stripe.md), [Mercado Pago](providers/mercadopago.md), [DummyPay](providers/dummypay.md),
+[Operator](providers/operator.md), the company's own staff, and [statements](providers/statement.md), files of any bank. A new
 provider is one folder: [new-provider.md](new-provider.md) shows how.
 """
 
@@ -35,6 +36,7 @@ _ROWS: tuple[tuple[str, Callable[[Capabilities], str]], ...] = (
     ("thin events, fetched", lambda can: "yes" if can.has_thin_events else "no"),
     ("listed by window", lambda can: _kinds(can.listings)),
     ("fetched by id", lambda can: _kinds(can.fetchable)),
+    ("told beside entities", lambda can: ", ".join(can.also_tells) or "nothing"),
 )
 
 

@@ -2,13 +2,28 @@
 
 import binascii
 import zlib
+from typing import Any
 
 from shared.domain.errors import Quarantine, UnreadableError
+from shared.providers.toolkit.json_body import parse_object, parse_value
 
 UNPACKED_BYTES_MAX = 8 * 1024 * 1024
 """More than any real event unpacks to; a few kilobytes can unpack to gigabytes."""
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+def opened_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds, with its `data` unpacked where `enc` says that it is compressed.
+
+    Raises UnreadableError where it is no JSON object or cannot be unpacked.
+    """
+    content = parse_object(body)
+    if not isinstance(content.get("enc"), str):
+        return content
+    if not isinstance(content.get("data"), str):
+        raise UnreadableError(Quarantine.UNSUPPORTED_ENCODING, "enc is given, but data is not text")
+    return {**content, "data": parse_value(unpack(content["enc"], content["data"]))}
 
 
 def unpack(encoding: str, text: str) -> bytes:

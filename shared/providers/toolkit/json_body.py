@@ -14,12 +14,19 @@ import jiter
 import orjson
 
 from shared.domain.errors import Quarantine, UnreadableError
+from shared.domain.sealed_values import without_values
+
+VALUES_MAX = 1_000_000
+"""How many values of JSON are read from one body; its commas and brackets count them before a single one is made.
+
+The three bytes of `[],` become some seventy in memory: a bound on bytes alone would not bound what they unfold to.
+"""
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a body holds.
 
-    Raises UnreadableError: `not_utf8`, `malformed_json`, or `wrong_type` where the body holds something else.
+    Raises UnreadableError: `not_utf8`, `malformed_json`, `too_large`, or `wrong_type` where the body holds something else.
     """
     content = parse_value(body)
     if not isinstance(content, dict):
@@ -28,7 +35,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def parse_value(body: bytes) -> Any:
-    """Return the JSON value that a body holds; raise UnreadableError (`not_utf8`, `malformed_json`)."""
+    """Return the JSON value that a body holds; raise UnreadableError (`not_utf8`, `malformed_json`, `too_large`)."""
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > VALUES_MAX:
+        raise UnreadableError(
+            Quarantine.TOO_LARGE, f"the body may hold {values} values, {VALUES_MAX} are read; ask for less at a time"
+        )
     try:
         return jiter.from_json(
             body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
@@ -40,13 +52,14 @@ def parse_value(body: bytes) -> Any:
 def content_digest(content: Mapping[str, Any]) -> str:
     """Return the hex SHA-256 of what a body says: its canonical JSON, without regard to key order and white space.
 
-    The caller leaves out what differs from one attempt to the next. `1.0` and `1.00` are different contents.
+    The caller leaves out what differs from one attempt to the next. `1.0` and `1.00` are different contents; a personal
+    value that is kept closed counts as being there, not by what it is.
     """
     try:
         canonical = orjson.dumps(content, default=_number, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, which only the slower encoder writes
         canonical = _ANY_INTEGER.encode(content).encode("ascii")
-    return sha256(canonical).hexdigest()
+    return sha256(without_values(canonical)).hexdigest()
 
 
 def _number(value: object) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import Quarantine, UnreadableError
@@ -15,7 +15,7 @@ _FINGERPRINT_LENGTH = 16
 
 def fetched_thing(target: str) -> tuple[str, str]:
     """Return what a fetch asked for: the collection and the id, of `GET /operations/transactions/65f0…`."""
-    segments = urlsplit(target.rpartition(" ")[2]).path.rstrip("/").split("/")
+    segments = target.rpartition(" ")[2].partition("?")[0].rstrip("/").split("/")
     if len(segments) < 3:  # noqa: PLR2004  "", the collection and the id
         raise UnreadableError(Quarantine.UNKNOWN_EVENT_TYPE, "the target of a fetch names no collection and id")
     return segments[-2], unquote(segments[-1])
@@ -40,7 +40,9 @@ def fetched_reading(
     )
 
 
-def file_reading(delivery: Delivery, event_type: str, facts: Sequence[Fact], held: tuple[str, ...]) -> Reading:
+def file_reading(
+    delivery: Delivery, event_type: str, facts: Sequence[Fact], held: tuple[str, ...], lines: Sequence[int] = ()
+) -> Reading:
     """Return the reading of a file. Its event is its content: the same bytes under another name are the same event."""
     digest = delivery.body_sha256
     return Reading(
@@ -50,6 +52,7 @@ def file_reading(delivery: Delivery, event_type: str, facts: Sequence[Fact], hel
         content_digest=digest,
         facts=tuple(facts),
         held=held,
+        lines=tuple(lines),
     )
 
 
