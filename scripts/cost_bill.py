@@ -31,8 +31,11 @@ _GIB = 1024**3
 _MESSAGE_BYTES = 1000
 """What Pub/Sub bills at least; an announcement is smaller, and is counted as a request of its own."""
 _DAY_MS = 86_400_000
-EACH = ("receive", "derive", "fetches")
+EACH = ("receive", "derive", "fetches", "seal")
 """What is done once for each delivery."""
+_HOURS = 24 * DAYS
+_BY_THE_HOUR: Mapping[str, Mapping[str, int]] = {"seal": {"storage_class_a": 2}, "rebuild_bi": {"storage_class_b": 2}}
+"""What a step asks for once for each sealed hour, however much came in it: a segment and its seal."""
 
 Units = dict[str, Fraction]
 """Billed unit to how many."""
@@ -147,9 +150,12 @@ def step_units(step: str, inputs: Inputs, history_months: int) -> Units:
     """Return what a step is billed for in a month: measured operations, its messages, its requests and its time."""
     worked = worked_on(step, inputs, history_months)
     units: Units = defaultdict(Fraction)
-    for unit, count in inputs.counts["steps"][step].items():
-        units[unit] += worked * count / inputs.measured
     runs = runs_of(step, inputs)
+    hours = runs * history_months * _HOURS if step == "rebuild_bi" else _HOURS
+    for unit, count in inputs.counts["steps"][step].items():
+        by_the_hour = _BY_THE_HOUR.get(step, {}).get(unit, 0)
+        by_the_delivery = count - by_the_hour * inputs.counts["seals"]
+        units[unit] += worked * by_the_delivery / inputs.measured + hours * by_the_hour
     if step == "rebuild_bi":
         units["bigquery_scanned_bytes"] += worked * inputs.counts["scanned_bytes"] / inputs.measured
         _add_time(units, runs, worked * inputs.assumed["rebuild_ms_per_delivery"], gib=Fraction(2))
@@ -160,6 +166,8 @@ def step_units(step: str, inputs: Inputs, history_months: int) -> Units:
     elif step == "derive":
         units["pubsub_bytes"] += worked * _MESSAGE_BYTES
         _add_time(units, worked, worked * inputs.assumed["derive_ms"], gib=Fraction(1, 2))
+    elif step == "seal":
+        _add_time(units, runs, worked * inputs.assumed["seal_ms_per_delivery"], gib=Fraction(1))
     else:
         _add_time(units, runs, units["firestore_reads"] * inputs.assumed["job_ms_per_document"], gib=Fraction(1))
     return dict(units)
@@ -180,7 +188,7 @@ def kept_units(inputs: Inputs, history_months: int) -> Units:
     """Return what is kept for a month, at the end of so many months."""
     share = inputs.deliveries * history_months / inputs.measured / _GIB
     return {
-        "storage_gib_month": share * inputs.counts["raw_bytes"],
+        "storage_gib_month": share * (inputs.counts["raw_bytes"] + inputs.counts["seal_bytes"]),
         "firestore_gib_month": share * inputs.counts["ledger_bytes"],
         "bigquery_gib_month": share * inputs.counts["warehouse_bytes"],
     }

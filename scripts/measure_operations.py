@@ -21,7 +21,7 @@ from local.demo.season import accidents
 from local.simulator import API_SECRETS, Api, ApiServer, Plan, Season
 from shared.adapters.embedded.warehouse import DuckDbWarehouse
 from shared.domain.times import ALL_TIME, Window
-from shared.pipeline import derive, rebuild_bi, reconcile
+from shared.pipeline import derive, rebuild_bi, reconcile, seal
 from shared.ports.warehouse import Columns, Parameters, Row
 from shared.runtime import logs, wiring
 from shared.runtime.google import GoogleParts
@@ -33,6 +33,7 @@ UNITS = {
     ("Cloud Storage", "objects.insert"): "storage_class_a",
     ("Cloud Storage", "objects.list"): "storage_class_a",
     ("Cloud Storage", "objects.patch"): "storage_class_a",
+    ("Cloud Storage", "buckets.get"): "storage_class_b",
     ("Cloud Storage", "objects.get"): "storage_class_b",
     ("Cloud Storage", "objects.get_media"): "storage_class_b",
     ("Firestore, billed", "document_reads"): "firestore_reads",
@@ -41,6 +42,8 @@ UNITS = {
 }
 """What is billed by the operation. Firestore's own calls, and those of Pub/Sub and Secret Manager, are not."""
 
+_BY_ARRIVAL = ("inbox", "stragglers", "undeliverables", "quality")
+"""Jobs that look at when deliveries came, which is now; the others look at the days of the season."""
 _UNBILLED = {"Pub/Sub", "Firestore", "Secret Manager"}
 _TABLE = re.compile(r"\b(?:staging|control|mart|viz|certificates)\.\w+")
 
@@ -71,6 +74,12 @@ class Operations:
     ledger_bytes: int = 0
     warehouse_bytes: int = 0
     """Of the tables as they stand after one build."""
+    certificates: int = 0
+    """Certificates of completeness, one a day and listing, however few deliveries the day had; a rebuild reads all."""
+    seals: int = 0
+    """Seals that were made of the season's hours."""
+    seal_bytes: int = 0
+    """Of the seals and their segments."""
     scanned_bytes: int = 0
     """Of one build: every table that each statement names, whole."""
 
@@ -166,7 +175,9 @@ class _Season:
             soon = line.now() + timedelta(hours=1)
             for job in reconcile.JOBS:
                 if job.name not in ("transactions", "fetches"):
-                    self._job(world, job.name, Window(self.days.start, soon))
+                    end = soon if job.name in _BY_ARRIVAL else self.days.end
+                    self._job(world, job.name, Window(self.days.start, end))
+        self._seal()
         self._rebuild(folder)
 
     def _derive(self) -> int:
@@ -188,12 +199,18 @@ class _Season:
         if failures:
             raise RuntimeError(f"{job} failed, so its count is none: {failures[0]}")
 
+    def _seal(self) -> None:
+        """Seal as if all that came were closed by now."""
+        with _counted("seal", self.operations, self.emulators):
+            self.operations.seals = len(seal.seal(wiring.sealing(self.parts), line.now() + timedelta(hours=2)))
+
     def _rebuild(self, folder: Path) -> None:
         warehouse = CountingWarehouse(folder / "warehouse.duckdb")
         parts, now = self.parts, line.now()
-        world = rebuild_bi.Rebuilding(parts.raw, parts.ledger, parts.casebook, warehouse, "cost")
+        world = rebuild_bi.Rebuilding(parts.raw, parts.ledger, parts.casebook, warehouse, "cost", parts.seals)
         with _counted("rebuild_bi", self.operations, self.emulators):
             rebuild_bi.rebuild(world, build_id=new_delivery_id(now), as_of=now)
+        self.operations.certificates = sum(1 for _ in parts.casebook.completeness())
         warehouse.weigh()
         self.operations.warehouse_bytes = warehouse.table_bytes.total()
         self.operations.scanned_bytes = warehouse.scanned_bytes()
@@ -220,6 +237,8 @@ def _weigh(operations: Operations, emulators: Emulators, project: Project) -> No
     """Take the size of what is kept; Firestore's indexes are not in it."""
     kept = emulators.storage.buckets.objects[project.raw_bucket].values()
     operations.raw_bytes = sum(len(each.body) + len(str(each.resource["metadata"])) for each in kept)
+    sealed = emulators.storage.buckets.objects[project.seal_bucket].values()
+    operations.seal_bytes = sum(len(each.body) for each in sealed)
     versions = emulators.firestore._data.documents.values()  # noqa: SLF001  what it holds is not part of the protocol
     latest = [history[-1].document for history in versions]
     operations.ledger_bytes = sum(document.ByteSize() for document in latest if document is not None)

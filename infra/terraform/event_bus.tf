@@ -38,6 +38,12 @@ resource "google_pubsub_topic_iam_member" "deliveries_reconcile_publish" {
   member = google_service_account.reconcile.member
 }
 
+resource "google_pubsub_topic_iam_member" "deliveries_decide_publish" {
+  topic  = google_pubsub_topic.deliveries.name
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.decide.member
+}
+
 # Delivery is at least once on purpose: derive is idempotent for ever (DESIGN I4), so exactly-once would cost latency and
 # buy nothing. The acknowledgement deadline outlasts derive's own time-out, so that no attempt runs beside itself.
 resource "google_pubsub_subscription" "stream" {
@@ -112,6 +118,13 @@ resource "google_pubsub_subscription" "dead_letters" {
   expiration_policy {
     ttl = ""
   }
+}
+
+# The job `stragglers` puts back what goes through by now.
+resource "google_pubsub_subscription_iam_member" "dead_letters_reconcile_consume" {
+  subscription = google_pubsub_subscription.dead_letters.name
+  role         = "roles/pubsub.subscriber"
+  member       = google_service_account.reconcile.member
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters_engineers_consume" {

@@ -60,7 +60,11 @@ locals {
     ASIENTO_PROJECT            = var.project
     ASIENTO_RAW_BUCKET         = google_storage_bucket.raw.name
     ASIENTO_REJECTED_BUCKET    = google_storage_bucket.rejected.name
+    ASIENTO_KEY_BUCKET         = google_storage_bucket.keys.name
+    ASIENTO_SEAL_BUCKET        = google_storage_bucket.seals.name
+    ASIENTO_INBOX_BUCKET       = google_storage_bucket.inbox.name
     ASIENTO_TOPIC              = google_pubsub_topic.deliveries.name
+    ASIENTO_DEAD_LETTERS       = google_pubsub_subscription.dead_letters.name
     ASIENTO_FIRESTORE_DATABASE = google_firestore_database.ledger.name
     ASIENTO_BQ_LOCATION        = var.bq_location
     ASIENTO_PROVIDERS          = join(",", sort(var.provider_names))

@@ -20,6 +20,19 @@ resource "google_service_account" "rebuild_bi" {
   display_name = "Asiento rebuild_bi: rebuilds, certifies and publishes"
 }
 
+# People of finance act as this one for as long as they decide (docs/iam.md); no function runs as it.
+resource "google_service_account" "decide" {
+  account_id   = "asiento-decide"
+  display_name = "Asiento decide: signs and keeps what people decide"
+}
+
+# Engineers and auditors act as this one while they trace, prove and verify (docs/iam.md): it reads everything that a signature
+# is checked again with, and writes nothing. No function runs as it.
+resource "google_service_account" "audit" {
+  account_id   = "asiento-audit"
+  display_name = "Asiento audit: traces, proves and verifies; writes nothing"
+}
+
 # The two callers hold no data rights at all: they may only knock at the doors that are not public.
 resource "google_service_account" "bus_caller" {
   account_id   = "asiento-bus-caller"

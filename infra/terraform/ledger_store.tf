@@ -99,10 +99,32 @@ resource "google_project_iam_member" "ledger_reconcile" {
   }
 }
 
+resource "google_project_iam_member" "ledger_decide" {
+  project = var.project
+  role    = "roles/datastore.viewer"
+  member  = google_service_account.decide.member
+
+  condition {
+    title      = "ledger only"
+    expression = local.ledger_only
+  }
+}
+
 resource "google_project_iam_member" "ledger_rebuild_bi" {
   project = var.project
   role    = "roles/datastore.viewer"
   member  = google_service_account.rebuild_bi.member
+
+  condition {
+    title      = "ledger only"
+    expression = local.ledger_only
+  }
+}
+
+resource "google_project_iam_member" "ledger_audit" {
+  project = var.project
+  role    = "roles/datastore.viewer"
+  member  = google_service_account.audit.member
 
   condition {
     title      = "ledger only"
@@ -158,7 +180,7 @@ resource "google_monitoring_alert_policy" "attention" {
   }
 
   documentation {
-    content   = "List them with asiento outcomes. Runbook: docs/runbooks/replay_a_day.md"
+    content   = "List them with asiento outcomes. Runbook: docs/runbooks/replay_a_day.md, of a conflict docs/runbooks/settle_a_conflict.md"
     mime_type = "text/markdown"
   }
 }

@@ -98,10 +98,28 @@ resource "google_storage_bucket_iam_member" "raw_reconcile_list" {
   member = google_service_account.reconcile.member
 }
 
+resource "google_storage_bucket_iam_member" "raw_decide_create" {
+  bucket = google_storage_bucket.raw.name
+  role   = "roles/storage.objectCreator"
+  member = google_service_account.decide.member
+}
+
+resource "google_storage_bucket_iam_member" "raw_decide_read" {
+  bucket = google_storage_bucket.raw.name
+  role   = google_project_iam_custom_role.object_reader.id
+  member = google_service_account.decide.member
+}
+
 resource "google_storage_bucket_iam_member" "raw_rebuild_bi_list" {
   bucket = google_storage_bucket.raw.name
   role   = "roles/storage.objectViewer"
   member = google_service_account.rebuild_bi.member
+}
+
+resource "google_storage_bucket_iam_member" "raw_audit_list" {
+  bucket = google_storage_bucket.raw.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.audit.member
 }
 
 # What the door rejected, kept apart and bounded: long enough to mend a wrong secret and readmit, and no longer, because
@@ -135,6 +153,12 @@ resource "google_storage_bucket_iam_member" "rejected_receive_sweep" {
   bucket = google_storage_bucket.rejected.name
   role   = "roles/storage.objectUser"
   member = google_service_account.receive.member
+}
+
+resource "google_storage_bucket_iam_member" "rejected_reconcile_list" {
+  bucket = google_storage_bucket.rejected.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.reconcile.member
 }
 
 # A rejected signature is a sender's mistake, a rotation half done, or an attack: look when it is not a handful.
@@ -191,7 +215,7 @@ resource "google_monitoring_alert_policy" "rejected" {
   }
 
   documentation {
-    content   = "Webhooks are turned away. Runbook: docs/runbooks/rotate_a_secret.md"
+    content   = "Webhooks are turned away. Runbook: docs/runbooks/rotate_a_secret.md, and once the secret is right docs/runbooks/readmit_rejected.md"
     mime_type = "text/markdown"
   }
 }

@@ -5,10 +5,20 @@
 # ones see today and yesterday, the nightly pass goes over two weeks and finds what came late.
 locals {
   jobs = {
+    inbox = {
+      function = "reconcile"
+      schedule = "2 * * * *"
+      body     = { job = "inbox", days = 1 }
+    }
     stragglers = {
       function = "reconcile"
       schedule = "*/5 * * * *"
       body     = { job = "stragglers", days = 2 }
+    }
+    undeliverables = {
+      function = "reconcile"
+      schedule = "4 * * * *"
+      body     = { job = "undeliverables", days = 2 }
     }
     awaited = {
       function = "reconcile"
@@ -20,6 +30,21 @@ locals {
       schedule = "11 * * * *"
       body     = { job = "transactions", days = 2 }
     }
+    manifests = {
+      function = "reconcile"
+      schedule = "16 * * * *"
+      body     = { job = "manifests", days = 2 }
+    }
+    control-totals = {
+      function = "reconcile"
+      schedule = "21 */6 * * *"
+      body     = { job = "control_totals", days = 2 }
+    }
+    completeness = {
+      function = "reconcile"
+      schedule = "31 4 * * *"
+      body     = { job = "completeness", days = 40 }
+    }
     fetches = {
       function = "reconcile"
       schedule = "3-59/5 * * * *"
@@ -30,19 +55,36 @@ locals {
       schedule = "26 * * * *"
       body     = { job = "settlements", days = 2 }
     }
+    matching = {
+      function = "reconcile"
+      schedule = "47 2 * * *"
+      body     = { job = "matching", days = 14 }
+    }
+    quality = {
+      function = "reconcile"
+      schedule = "8 * * * *"
+      body     = { job = "quality", days = 1 }
+    }
     exceptions = {
       function = "reconcile"
       schedule = "36 * * * *"
       body     = { job = "exceptions", days = 2 }
+    }
+    # An hour is closed a quarter of an hour after its end. Sealing is a verb of its own behind the door of the jobs.
+    seal = {
+      function = "reconcile"
+      schedule = "19 * * * *"
+      body     = { job = "seal", days = 1 }
     }
     nightly = {
       function = "reconcile"
       schedule = "17 3 * * *"
       body     = { job = "all", days = 14 }
     }
+    # Once a day, after the nightly pass: viz shows closed months alone, and a rebuild reads all there is (docs/cost.md).
     rebuild-bi = {
       function = "rebuild_bi"
-      schedule = "41 * * * *"
+      schedule = "41 5 * * *"
       body     = {}
     }
   }

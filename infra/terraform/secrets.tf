@@ -1,5 +1,6 @@
-# Two secrets a provider: what it signs with, and what its API is asked with. Terraform makes the empty secrets; the values
-# are added by a person (docs/runbooks/rotate_a_secret.md) and never stand in a plan, a state or a variable.
+# Two secrets a provider: what it signs with, and what its API is asked with; and one that people's decisions are signed with.
+# Terraform makes the empty secrets; the values are added by a person (docs/runbooks/rotate_a_secret.md) and never stand in a
+# plan, a state or a variable.
 locals {
   secret_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"
 }
@@ -65,12 +66,62 @@ resource "google_secret_manager_secret" "api" {
   depends_on = [google_pubsub_topic_iam_member.rotations_secret_publish]
 }
 
+# What people's decisions are signed with (docs/exceptions.md). No function reads it: the public door does not know the operator.
+resource "google_secret_manager_secret" "operator" {
+  secret_id           = "operator-webhook"
+  deletion_protection = var.environment == "prod"
+
+  replication {
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
+  }
+
+  rotation {
+    rotation_period    = "${var.secret_rotation_days * 86400}s"
+    next_rotation_time = var.secret_rotation_starts_at
+  }
+
+  topics {
+    name = google_pubsub_topic.rotations.id
+  }
+
+  lifecycle {
+    ignore_changes = [rotation[0].next_rotation_time]
+  }
+
+  depends_on = [google_pubsub_topic_iam_member.rotations_secret_publish]
+}
+
+resource "google_secret_manager_secret_iam_member" "operator_decide_read" {
+  secret_id = google_secret_manager_secret.operator.secret_id
+  role      = google_project_iam_custom_role.secret_reader.id
+  member    = google_service_account.decide.member
+}
+
 resource "google_secret_manager_secret_iam_member" "webhook_receive_read" {
   for_each = var.provider_names
 
   secret_id = google_secret_manager_secret.webhook[each.key].secret_id
   role      = google_project_iam_custom_role.secret_reader.id
   member    = google_service_account.receive.member
+}
+
+# A trace and a verification check signatures again, those of decisions too.
+resource "google_secret_manager_secret_iam_member" "webhook_audit_read" {
+  for_each = var.provider_names
+
+  secret_id = google_secret_manager_secret.webhook[each.key].secret_id
+  role      = google_project_iam_custom_role.secret_reader.id
+  member    = google_service_account.audit.member
+}
+
+resource "google_secret_manager_secret_iam_member" "operator_audit_read" {
+  secret_id = google_secret_manager_secret.operator.secret_id
+  role      = google_project_iam_custom_role.secret_reader.id
+  member    = google_service_account.audit.member
 }
 
 resource "google_secret_manager_secret_iam_member" "api_reconcile_read" {

@@ -70,6 +70,10 @@ resource "google_bigquery_dataset" "mart" {
     user_by_email = google_service_account.rebuild_bi.email
   }
   access {
+    role          = "READER"
+    user_by_email = google_service_account.audit.email
+  }
+  access {
     role           = "READER"
     group_by_email = var.engineers_group
   }
@@ -103,6 +107,10 @@ resource "google_bigquery_dataset" "viz" {
   access {
     role          = "WRITER"
     user_by_email = google_service_account.rebuild_bi.email
+  }
+  access {
+    role          = "READER"
+    user_by_email = google_service_account.audit.email
   }
   access {
     role           = "READER"
@@ -166,6 +174,10 @@ resource "google_bigquery_dataset" "certificates" {
     user_by_email = google_service_account.rebuild_bi.email
   }
   access {
+    role          = "READER"
+    user_by_email = google_service_account.audit.email
+  }
+  access {
     role           = "READER"
     group_by_email = var.engineers_group
   }
@@ -195,6 +207,12 @@ resource "google_project_iam_member" "jobs_rebuild_bi" {
   project = var.project
   role    = "roles/bigquery.jobUser"
   member  = google_service_account.rebuild_bi.member
+}
+
+resource "google_project_iam_member" "jobs_audit" {
+  project = var.project
+  role    = "roles/bigquery.jobUser"
+  member  = google_service_account.audit.member
 }
 
 resource "google_project_iam_member" "jobs_engineers" {

@@ -10,7 +10,7 @@ came under it after it was sealed.
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -129,6 +129,22 @@ def read_seal(data: bytes, name: str) -> Seal:
     return seal
 
 
+def link_fault(seal: Seal, before: Seal | None) -> str:
+    """Return what is wrong with a seal's place after the one before it, or nothing where the chain holds."""
+    sequence = before.sequence + 1 if before else 1
+    predecessor = before.place if before else "the beginning"
+    if seal.sequence != sequence:
+        return f"seal {sequence} is gone: {seal.place} follows {before.place if before else 'nothing'}"
+    if seal.previous != (before.seal_hash if before else NO_SEAL_BEFORE):
+        return f"{seal.place} does not follow {predecessor}: one was replaced"
+    if seal.is_addendum:
+        is_about_sealed = before and seal.sealed_until == before.sealed_until and seal.covers.end <= seal.sealed_until
+        return "" if is_about_sealed else f"{seal.place} amends an hour that was not sealed before it"
+    if seal.sealed_until != seal.covers.end or (before and seal.covers.start != before.sealed_until):
+        return f"{seal.place} leaves a gap after {predecessor}"
+    return ""
+
+
 def leaf_data(delivery: Delivery) -> bytes:
     """Return what a leaf of the tree is hashed over: all of a delivery, its body by digest and size."""
     return canonical_json(
@@ -150,11 +166,22 @@ def read_line(line: bytes, name: str) -> Delivery:
 
     `name` says whose line it is.
     """
+    delivery = delivery_of_line(line, name)
+    if segment_line(delivery) != line:
+        raise TerminalError(f"a line of {name} is not as it was written; bring the segment back from a copy")
+    return delivery
+
+
+def delivery_of_line(line: bytes, name: str, parse: Callable[[bytes], Any] = json.loads) -> Delivery:
+    """Read a line for whoever holds the segment's digest against its seal; raises TerminalError where it is no delivery.
+
+    `parse` reads JSON, and raises ValueError where there is none.
+    """
     try:
-        said = json.loads(line)
+        said = parse(line)
         *_, provider, channel, delivery_id = said["object_name"].split("/")
         body = said["body"].encode() if "body" in said else base64.b64decode(said["body_base64"], validate=True)
-        delivery = Delivery(
+        return Delivery(
             delivery_id=delivery_id,
             provider=provider,
             channel=Channel(channel),
@@ -167,9 +194,6 @@ def read_line(line: bytes, name: str) -> Delivery:
         raise TerminalError(
             f"a line of {name} is no delivery ({type(wrong).__name__}); bring it back from a copy"
         ) from None
-    if segment_line(delivery) != line:
-        raise TerminalError(f"a line of {name} is not as it was written; bring the segment back from a copy")
-    return delivery
 
 
 def _described(delivery: Delivery) -> dict[str, Any]:

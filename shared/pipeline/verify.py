@@ -13,11 +13,13 @@ from itertools import islice
 
 import structlog
 
+from shared.contracts.holding import Holding
 from shared.domain.deliveries import Delivery
 from shared.domain.seals import Seal
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import Deriving, derive_deliveries
+from shared.pipeline.restoring import Restore, as_kept
 from shared.pipeline.verification.certified import Certificates, LedgerNow, check_certificates
 from shared.pipeline.verification.findings import Area, Findings
 from shared.pipeline.verification.replayed import Ledgers, check_facts, check_ledger
@@ -48,6 +50,9 @@ class Verifying:
     providers: Mapping[str, Provider]
     secrets: Secrets
     code_version: str
+    contracts: Holding | None = None
+    restored: Restore = as_kept
+    """How a kept delivery becomes what came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def _replay(
     world: Verifying, now: datetime, sealed: Sealed, certificates: Certificates, found: Mapping[Area, Findings]
 ) -> Iterator[int]:
     """Stream every delivery once: check its signature and derive it, if it has an outcome, into the empty ledger."""
-    deriving = Deriving(world.providers, world.raw, world.empty_ledger, world.code_version)
+    deriving = Deriving(world.providers, world.raw, world.empty_ledger, world.code_version, world.contracts)
     deliveries = legible(deliveries_by_name(world.raw, ALL_TIME), "raw object", found[Area.SEALS])
     while batch := [delivery for _, delivery in islice(deliveries, _BATCH)]:
         for delivery in batch:
@@ -109,6 +114,7 @@ def _replay(
                 world.providers,
                 world.secrets,
                 found[Area.SIGNATURES],
+                restored=world.restored,
                 is_attested=sealed.attests(delivery),
             )
         waiting = world.ledger.without_verdict([delivery.delivery_id for delivery in batch])

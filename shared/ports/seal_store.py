@@ -6,6 +6,19 @@ from typing import Protocol
 
 from shared.domain.seals import Seal
 
+SEAL_PREFIX = "seal-"
+"""What the names of seals begin with, and those of segments do not."""
+
+
+def seal_name(sequence: int) -> str:
+    """Return the name under which a seal is kept in every world, so that names in order are seals in order."""
+    return f"{SEAL_PREFIX}{sequence:08d}.json"
+
+
+def segment_name(seal: Seal) -> str:
+    """Return the name under which a seal's segment is kept in every world: a copy of one world's seals serves in another."""
+    return f"segment-{seal.contents.segment_sha256}.ndjson"
+
 
 class SealStore(Protocol):
     """Append-only. When `keep` returns, segment and seal survive a crash; the seal is written after its segment.

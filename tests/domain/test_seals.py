@@ -21,6 +21,7 @@ from shared.domain.seals import (
     hour_of,
     hour_of_name,
     leaf_data,
+    link_fault,
     read_line,
     read_seal,
     segment_line,
@@ -145,3 +146,46 @@ def test_a_proof_is_about_its_leaf_alone() -> None:
     sound = replace(sound, merkle_root=sha256(b"\x00" + leaf.encode()).hexdigest())
     assert sound.holds
     assert not replace(sound, leaf=leaf.replace("webhook", "fetch")).holds
+
+
+FIRST = replace(SEAL, sequence=1)
+NEXT = replace(
+    FIRST,
+    sequence=2,
+    covers=Window(FIRST.sealed_until, FIRST.sealed_until + timedelta(hours=1)),
+    sealed_until=FIRST.sealed_until + timedelta(hours=1),
+    previous=FIRST.seal_hash,
+)
+ADDENDUM = replace(NEXT, covers=FIRST.covers, sealed_until=FIRST.sealed_until, is_addendum=True)
+LATE = NEXT.sealed_until
+
+
+def test_a_chain_holds() -> None:
+    """Asiento finds nothing wrong with a first seal, with one that goes on where it ended, and with an addendum to it."""
+    assert [link_fault(FIRST, None), link_fault(NEXT, FIRST), link_fault(ADDENDUM, FIRST)] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("seal", "before", "says"),
+    [
+        (NEXT, None, "seal 1 is gone: seal 2 (2026-03-01T14Z to 2026-03-01T15Z) follows nothing"),
+        (replace(NEXT, sequence=3), FIRST, "seal 2 is gone: seal 3"),
+        (FIRST, FIRST, "seal 2 is gone: seal 1"),
+        (replace(FIRST, previous="ab" * 32), None, "does not follow the beginning: one was replaced"),
+        (replace(NEXT, previous=NO_SEAL_BEFORE), FIRST, "does not follow seal 1"),
+        (replace(FIRST, is_addendum=True), None, "addendum 1 (2026-03-01T12Z to 2026-03-01T14Z) amends an hour"),
+        (replace(ADDENDUM, sealed_until=LATE), FIRST, "amends an hour that was not sealed before it"),
+        (replace(ADDENDUM, covers=NEXT.covers), FIRST, "amends an hour that was not sealed before it"),
+        (
+            replace(NEXT, covers=Window(NEXT.covers.start + timedelta(hours=1), LATE)),
+            FIRST,
+            "leaves a gap after seal 1",
+        ),
+        (replace(NEXT, covers=Window(FIRST.covers.start, LATE)), FIRST, "leaves a gap after seal 1"),
+        (replace(NEXT, sealed_until=LATE + timedelta(hours=1)), FIRST, "leaves a gap after seal 1"),
+        (replace(FIRST, sealed_until=LATE), None, "leaves a gap after the beginning"),
+    ],
+)
+def test_a_chain_breaks_at_its_first_wrong_link(seal: Seal, before: Seal | None, says: str) -> None:
+    """Asiento says what is wrong where a seal is gone, replaced, amends what was never sealed, or leaves a gap."""
+    assert says in link_fault(seal, before)

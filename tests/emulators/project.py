@@ -1,4 +1,4 @@
-"""A whole project on the emulators: two buckets, the topic and its push subscriptions, a database and the secrets.
+"""A whole project on the emulators: its buckets, the topic and its push subscriptions, a database and the secrets.
 
 What is made here has the names and the rules of `infra/terraform`; what is asked of it goes through the official clients.
 """
@@ -107,13 +107,22 @@ class Project:
     def make(self, secrets: Mapping[str, str]) -> None:
         """Make the buckets, the topics and the secrets."""
         with closing(open_storage(self.name)) as storage:
-            for bucket in (self.raw_bucket, self.rejected_bucket):
+            for bucket in (self.raw_bucket, self.rejected_bucket, self.key_bucket, self.seal_bucket):
                 storage.create_bucket(bucket)
         publisher = open_publisher()
         for topic in ("deliveries", "dead-letters"):
             publisher.create_topic(name=self._path("topics", topic))
         publisher.stop()
         publisher.transport.close()
+        subscriber = SubscriberClient()
+        subscriber.create_subscription(
+            request=Subscription(
+                name=self._path("subscriptions", DEAD_LETTER_SUBSCRIPTION),
+                topic=self._path("topics", "dead-letters"),
+                ack_deadline_seconds=600,
+            )
+        )
+        subscriber.transport.close()  # type: ignore[no-untyped-call] # the library declares no types here
         client = open_secrets()
         automatic = Secret(replication=Replication(automatic=Replication.Automatic()))
         for name, value in secrets.items():
@@ -131,6 +140,16 @@ class Project:
         """Return the name of the bucket of what the door rejected."""
         return f"{self.name}-rejected"
 
+    @property
+    def key_bucket(self) -> str:
+        """Return the name of the bucket of people's keys."""
+        return f"{self.name}-keys"
+
+    @property
+    def seal_bucket(self) -> str:
+        """Return the name of the bucket of seals."""
+        return f"{self.name}-seals"
+
     def settings(self) -> dict[str, str]:
         """Return the variables that `infra/terraform/functions.tf` gives to the functions."""
         return {
@@ -138,6 +157,8 @@ class Project:
             "ASIENTO_PROJECT": self.name,
             "ASIENTO_RAW_BUCKET": self.raw_bucket,
             "ASIENTO_REJECTED_BUCKET": self.rejected_bucket,
+            "ASIENTO_KEY_BUCKET": self.key_bucket,
+            "ASIENTO_SEAL_BUCKET": self.seal_bucket,
             "ASIENTO_BQ_LOCATION": "southamerica-east1",
         }
 
@@ -147,14 +168,8 @@ class Project:
         subscriptions = [self._path("subscriptions", f"derive-{stream}") for stream in STREAMS]
         for stream, subscription in zip(STREAMS, subscriptions, strict=True):
             subscriber.create_subscription(request=self._push_subscription(subscription, stream, derive_url))
-        dead_letters = self._path("subscriptions", DEAD_LETTER_SUBSCRIPTION)
-        subscriber.create_subscription(
-            request=Subscription(
-                name=dead_letters, topic=self._path("topics", "dead-letters"), ack_deadline_seconds=600
-            )
-        )
         subscriber.transport.close()  # type: ignore[no-untyped-call] # the library declares no types here
-        return Pushing(self.emulators.pubsub, subscriptions, dead_letters)
+        return Pushing(self.emulators.pubsub, subscriptions, self._path("subscriptions", DEAD_LETTER_SUBSCRIPTION))
 
     def _push_subscription(self, name: str, stream: str, endpoint: str) -> Subscription:
         return Subscription(

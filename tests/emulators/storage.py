@@ -197,18 +197,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Return the operation's name as the service's documentation and price list call it."""
         if self.parts[0] == "upload":
             return "objects.insert"
+        if "rewriteTo" in self.parts:
+            return "objects.rewrite"
         if self.command == "DELETE":
             return "objects.delete"
         if self.query.get("alt") == "media":
             return "objects.get_media"
-        is_object = len(self.parts) > 5
-        return ("objects.get" if is_object else "objects.list") if self.command == "GET" else "buckets.insert"
+        if self.command != "GET":
+            return "buckets.insert"
+        return {4: "buckets.get", 5: "objects.list"}.get(len(self.parts), "objects.get")
 
     def _get(self) -> tuple[int, dict[str, str], bytes]:
         bucket, name = _target(self.parts)
         if not name:
             return _json(self.buckets.listing(bucket, self.query))
         found = self.buckets.get(bucket, name)
+        if self.query.get("generation", found.resource["generation"]) != found.resource["generation"]:
+            raise HttpError(404, f"no such generation of {bucket}/{name}")
         if self.query.get("alt") != "media":
             return _json(found.resource)
         hashes = f"crc32c={found.resource['crc32c']},md5={found.resource['md5Hash']}"
@@ -220,6 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, headers, self._carried(found.body)
 
     def _post(self) -> tuple[int, dict[str, str], bytes]:
+        if "rewriteTo" in self.parts:
+            return self._rewrite()
         if self.parts[0] != "upload":
             return _json({"name": json.loads(self.body)["name"], "kind": "storage#bucket"})
         bucket, _ = _target(self.parts[1:])
@@ -250,6 +257,18 @@ class _Handler(BaseHTTPRequestHandler):
         if total == "*" or len(so_far) < int(total):
             return 308, {"Range": f"bytes=0-{len(so_far) - 1}"} if so_far else {}, b""
         return _json(self.buckets.create(bucket, resource, so_far, query))
+
+    def _rewrite(self) -> tuple[int, dict[str, str], bytes]:
+        """Copy an object under another name, in one go."""
+        at = self.parts.index("rewriteTo")
+        found = self.buckets.get(*_target(self.parts[:at]))
+        if self.query.get("sourceGeneration", found.resource["generation"]) != found.resource["generation"]:
+            raise HttpError(404, "no such generation")
+        bucket, name = _target(self.parts[at + 1 :])
+        made = self.buckets.create(bucket, {**json.loads(self.body or b"{}"), "name": name}, found.body, self.query)
+        size = str(len(found.body))
+        told = {"kind": "storage#rewriteResponse", "done": True, "resource": made}
+        return _json({**told, "totalBytesRewritten": size, "objectSize": size})
 
     def _delete(self) -> tuple[int, dict[str, str], bytes]:
         self.buckets.delete(*_target(self.parts), self.query)

@@ -29,6 +29,8 @@ GOOGLE = {
     "ASIENTO_PROJECT": "project",
     "ASIENTO_RAW_BUCKET": "raw",
     "ASIENTO_REJECTED_BUCKET": "rejected",
+    "ASIENTO_KEY_BUCKET": "keys",
+    "ASIENTO_SEAL_BUCKET": "seals",
     "ASIENTO_BQ_LOCATION": "southamerica-east1",
     "STORAGE_EMULATOR_HOST": f"http://{NOBODY}",
     "PUBSUB_EMULATOR_HOST": NOBODY,

@@ -19,6 +19,13 @@ RUNBOOKS = (
     "restore",
     "roll_back",
     "decommission",
+    "readmit_rejected",
+    "turned_away",
+    "settle_a_conflict",
+    "mend_an_unforeseen_error",
+    "wait_for_a_provider",
+    "deploy_a_cube",
+    "judge_an_anomaly",
 )
 PARTS = ["Symptom", "Check", "Action", "Verification"]
 COMMANDS = {
@@ -28,11 +35,19 @@ COMMANDS = {
     "replay",
     "reconcile",
     "rebuild",
+    "dictionary",
+    "analytics",
     "certify",
     "trace",
     "outcomes",
     "exceptions",
     "state-hash",
+    "readmit",
+    "contract",
+    "decide",
+    "quality",
+    "seal",
+    "verify",
 }
 """The commands of `asiento`."""
 
@@ -51,7 +66,7 @@ def commands(pages: dict[str, str]) -> list[str]:
 
 
 def test_there_is_a_runbook_for_each_occasion(pages: dict[str, str]) -> None:
-    """Asiento has its seven runbooks, each listed on the first page."""
+    """Asiento has a runbook for each occasion, each listed on the first page."""
     assert set(pages) == {*RUNBOOKS, "README"}
     assert all(f"]({name}.md)" in pages["README"] for name in RUNBOOKS)
 
@@ -83,12 +98,12 @@ def test_runbooks_name_jobs_that_there_are(configuration: Configuration, command
 
 
 def test_every_job_of_reconcile_is_scheduled(configuration: Configuration) -> None:
-    """Asiento starts every job of reconcile by the clock, in words that its door takes, and a whole pass every night."""
+    """Asiento starts every job of reconcile by the clock, and sealing, in words that its door takes, and all jobs every night."""
     asked = re.findall(
         r'([\w-]+)=\{function="reconcile"schedule="[^"]+"body=\{job="(\w+)"days=(\d+)\}', _jobs_text(configuration)
     )
     calls = [JobCall.read(json.dumps({"job": job, "days": int(days)}).encode()) for _, job, days in asked]
-    assert {call.job for call in calls} == {*(job.name for job in JOBS), "all"}
+    assert {call.job for call in calls} == {*(job.name for job in JOBS), "all", "seal"}
     assert {name for name, _, _ in asked} | {"rebuild-bi"} == _jobs(configuration)
 
 

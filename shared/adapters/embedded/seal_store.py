@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from shared.domain.errors import TerminalError, TransientError
 from shared.domain.seals import Seal, read_seal
+from shared.ports.seal_store import SEAL_PREFIX, seal_name, segment_name
 
 _READ_ONLY = 0o444
 
@@ -74,13 +75,13 @@ class FileSealStore:
             os.close(folder)
 
     def _seal_paths(self) -> list[Path]:
-        return sorted(self._folder.glob("seal-*.json"))
+        return sorted(self._folder.glob(f"{SEAL_PREFIX}*.json"))
 
     def _seal_path(self, sequence: int) -> Path:
-        return self._folder / f"seal-{sequence:08d}.json"
+        return self._folder / seal_name(sequence)
 
     def _segment_path(self, seal: Seal) -> Path:
-        return self._folder / f"segment-{seal.contents.segment_sha256}.ndjson"
+        return self._folder / segment_name(seal)
 
 
 def _read(path: Path) -> Seal:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import TerminalError
 from shared.domain.merkle import Tree, leaf_hash
-from shared.domain.seals import HOUR, NO_SEAL_BEFORE, Contents, Seal, closed_until, hour_of_name, leaf_data, read_line
+from shared.domain.seals import HOUR, Contents, Seal, closed_until, hour_of_name, leaf_data, link_fault, read_line
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.seal import sealed_objects
 from shared.pipeline.verification.findings import Findings
@@ -42,7 +42,8 @@ def check_seals(raw: RawStore, seals: SealStore, found: Findings, now: datetime,
     seen = not expected_head
     try:
         for seal in seals.seals():
-            _check_link(seal, head, found)
+            if fault := link_fault(seal, head):
+                found.differs(fault)
             _check_segment(seal, seals, found)
             found.checked += 1
             seen = seen or seal.seal_hash == expected_head
@@ -55,19 +56,6 @@ def check_seals(raw: RawStore, seals: SealStore, found: Findings, now: datetime,
     differing = frozenset(_check_raw(raw, seals, head, found)) if is_whole and head else frozenset[str]()
     _check_unsealed(raw, head, found, now)
     return Sealed(head, is_whole, differing)
-
-
-def _check_link(seal: Seal, before: Seal | None, found: Findings) -> None:
-    sequence = before.sequence + 1 if before else 1
-    if seal.sequence != sequence:
-        found.differs(f"seal {sequence} is gone: {seal.place} follows {before.place if before else 'nothing'}")
-    elif seal.previous != (before.seal_hash if before else NO_SEAL_BEFORE):
-        found.differs(f"{seal.place} does not follow {before.place if before else 'the beginning'}: one was replaced")
-    elif seal.is_addendum:
-        if before is None or seal.sealed_until != before.sealed_until or seal.covers.end > seal.sealed_until:
-            found.differs(f"{seal.place} amends an hour that was not sealed before it")
-    elif seal.sealed_until != seal.covers.end or (before and seal.covers.start != before.sealed_until):
-        found.differs(f"{seal.place} leaves a gap after {before.place if before else 'the beginning'}")
 
 
 def _check_segment(seal: Seal, seals: SealStore, found: Findings) -> None:

@@ -1,21 +1,14 @@
 """Seals in a folder: created once, whole, and never before their segment."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
 from shared.adapters.embedded.seal_store import FileSealStore
-from shared.domain.errors import TerminalError, TransientError
-from shared.domain.seals import NO_SEAL_BEFORE, Contents, Seal
-from shared.domain.times import Window
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LINES = b'{"a":1}\n{"b":2}\n'
+from shared.domain.errors import TerminalError
+from tests.conformance.seals import LINES, seal
 
 
 @pytest.fixture
@@ -30,48 +23,6 @@ def segment(tmp_path: Path) -> Path:
 def store(tmp_path: Path) -> FileSealStore:
     """A store whose folder is not there yet."""
     return FileSealStore(tmp_path / "seals")
-
-
-def seal(sequence: int = 1, **changes: object) -> Seal:
-    """Return a seal over LINES."""
-    start = NOON + timedelta(hours=sequence)
-    made = Seal(
-        sequence=sequence,
-        covers=Window(start, start + timedelta(hours=1)),
-        sealed_until=start + timedelta(hours=1),
-        is_addendum=False,
-        contents=Contents(2, 2, "ab" * 32, sha256(LINES).hexdigest()),
-        previous=NO_SEAL_BEFORE,
-        sealed_at=NOON,
-        code_version="test",
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]  # each test changes a field that there is
-
-
-def test_gives_back_what_was_kept(store: FileSealStore, segment: Path) -> None:
-    """Asiento reads seals back in order, and each segment line by line."""
-    assert store.head() is None
-    assert list(store.seals()) == []
-    for sequence in range(1, 12):
-        store.keep(seal(sequence), segment)
-    assert [each.sequence for each in store.seals()] == list(range(1, 12))
-    assert store.head() == seal(11)
-    assert list(store.segment(seal(4))) == LINES.splitlines(keepends=True)
-
-
-def test_keeps_the_same_twice(store: FileSealStore, segment: Path) -> None:
-    """Asiento takes a second try of the same seal for a success."""
-    store.keep(seal(), segment)
-    store.keep(seal(), segment)
-    assert list(store.seals()) == [seal()]
-
-
-def test_a_place_in_the_chain_is_taken_once(store: FileSealStore, segment: Path) -> None:
-    """Asiento refuses a second seal in one place: two runs at once make one chain."""
-    store.keep(seal(), segment)
-    with pytest.raises(TransientError, match=r"another run has made seal-00000001\.json meanwhile; seal again"):
-        store.keep(seal(code_version="other"), segment)
-    assert list(store.seals()) == [seal()]
 
 
 def test_a_seal_never_comes_before_its_segment(

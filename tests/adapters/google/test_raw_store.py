@@ -121,13 +121,17 @@ def test_headers_beyond_the_metadata_limit_are_refused(raw_store: GoogleRawStore
 
 
 def test_an_object_of_someone_else_is_named(raw_store: GoogleRawStore, storage_client: Client, bucket: str) -> None:
-    """Asiento stops at an object that it did not write, and names it."""
+    """Asiento stops at an object that it did not write when it reads it, and names it; a list of names says what is there."""
     name = delivery().object_name
     storage_client.bucket(bucket).blob(name).upload_from_string(b"{}")
     with pytest.raises(TerminalError, match=f"{name} was not written by Asiento"):
         raw_store.read(name)
+    for window in (Window(NOON, after(hours=1)), Window(NOON, after(minutes=1))):
+        with pytest.raises(TerminalError, match=f"{name} was not written by Asiento"):
+            list(raw_store.deliveries(window))
     with pytest.raises(TerminalError, match="was not written by Asiento"):
-        list(raw_store.names(Window(NOON, after(hours=1))))
+        list(raw_store.names(Window(NOON, after(minutes=1))))
+    assert list(raw_store.names(Window(NOON, after(hours=1)))) == [name]
 
 
 def test_a_bucket_under_retention_works_as_well(
