@@ -10,6 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from shared.adapters.embedded.plans import planned
 from shared.domain.errors import TerminalError, TransientError
 from shared.ports.warehouse import Columns, Parameters, Row
 
@@ -121,7 +122,7 @@ def render(sql: str) -> tuple[str, tuple[str, ...]]:
         fault = wrong.errors[0]
         raise TerminalError(f"not GoogleSQL at line {fault['line']}: {fault['description']}") from None
     names = {parameter.name for parameter in statement.find_all(exp.Parameter)}
-    return statement.sql(dialect="duckdb"), tuple(sorted(names))
+    return planned(statement).sql(dialect="duckdb", copy=False), tuple(sorted(names))
 
 
 _ABOUT_NAMES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
