@@ -8,6 +8,7 @@ import hmac
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from hashlib import sha256
 
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 KEY = os.environ["ASIENTO_SECRET_BETTEREZ_WEBHOOK"].encode()
+DELAY_S = int(os.environ.get("FLUSH_DELAY_MS", "0")) / 1000
 WAITING: deque[tuple[bytes, "asyncio.Future[None]"]] = deque()
 WAKE = threading.Condition()
 STARTED: list[threading.Thread] = []
@@ -32,6 +34,8 @@ def write() -> None:
             while not WAITING:
                 WAKE.wait()
             taken = [WAITING.popleft() for _ in range(len(WAITING))]
+        if DELAY_S:
+            time.sleep(DELAY_S)
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT INTO o VALUES (?)", ((body,) for body, _ in taken))
         connection.execute("COMMIT")

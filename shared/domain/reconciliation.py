@@ -48,6 +48,8 @@ class Claim(NamedTuple):
     amount_minor: int | None
     currency: str | None
     status: str
+    about: str = ""
+    """What of the entity it speaks of, where that is not the entity itself: of a shift `card payments in ARS`."""
 
 
 class Pair(NamedTuple):
@@ -75,6 +77,12 @@ class DifferenceType(StrEnum):
     """No settlement line tells of a payment or refund within the time in which one is due."""
     PAID_OUT_OTHERWISE = "paid_out_otherwise"
     """A payout is not the sum of the lines that it pays out."""
+    NO_LIVE_TICKET = "no_live_ticket"
+    """A manifest lists somebody whose ticket the ledger lacks, or holds as given back."""
+    NO_SEAT = "no_seat"
+    """The ledger holds a live ticket for a trip whose manifest gives it no seat."""
+    TOTAL_DIFFERS = "total_differs"
+    """What the provider says that a cash session came to is not what the ledger's payments or refunds of it come to."""
 
 
 class Mismatch(NamedTuple):
@@ -92,9 +100,16 @@ class Mismatch(NamedTuple):
     @property
     def difference_id(self) -> str:
         """Return the deterministic identity of the difference: who, what and how, in whatever run it is found."""
-        return sha256(
-            f"{self.key.provider}\n{self.key.kind.value}\n{self.key.entity_id}\n{self.type.value}".encode()
-        ).hexdigest()
+        parts = [self.key.provider, self.key.kind.value, self.key.entity_id, self.type.value]
+        if self.about:
+            parts.append(self.about)
+        return sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def about(self) -> str:
+        """Return what of the entity differs, where that is not the entity itself."""
+        claim = self.provider or self.ledger
+        return claim.about if claim else ""
 
 
 def claim_of(entity: Entity) -> Claim:
@@ -206,6 +221,13 @@ class Tally:
             self._drift(pair.provider.currency or fallback, pair.provider.amount_minor)
         if pair.ledger is not None and pair.ledger.amount_minor is not None:
             self._drift(pair.ledger.currency, -pair.ledger.amount_minor)
+
+    def add_equal(self, claims: Sequence[Claim]) -> None:
+        """Count claims of which both sides make the very same: they add nothing to the drift of their currencies."""
+        self.provider += len(claims)
+        self.ledger += len(claims)
+        for currency in {claim.currency for claim in claims if claim.amount_minor is not None}:
+            self._drift(currency, 0)
 
     def _drift(self, currency: str | None, amount_minor: int) -> None:
         currency = currency or NO_CURRENCY
