@@ -4,8 +4,26 @@ import sys
 
 import typer
 
-from local.commands import bi, contract, demonstration, files, ledger, reconciling, sealing, serving
-from local.console import err
+from local.commands import (
+    bi,
+    caseload,
+    completeness,
+    contract,
+    deciding,
+    demonstration,
+    dictionary,
+    erasing,
+    exporting,
+    files,
+    ledger,
+    matching,
+    quality,
+    readmitting,
+    reconciling,
+    sealing,
+    serving,
+)
+from local.console import err, harmless
 from shared.domain.errors import AsientoError, SettingsError, TransientError
 
 app = typer.Typer(
@@ -20,7 +38,11 @@ app = typer.Typer(
         "Then look around: `asiento outcomes`, `asiento exceptions`, `asiento certify`, `asiento trace`."
     ),
 )
-for group in (demonstration, serving, ledger, reconciling, bi, contract, sealing, files):
+for group in (
+    demonstration, serving, ledger, reconciling, completeness, matching, quality, caseload, deciding, bi, exporting, contract,
+    sealing, files, readmitting, dictionary,
+    erasing,
+):  # fmt: skip
     group.register(app)
 
 EXIT_SETTINGS = 2
@@ -33,7 +55,7 @@ def main() -> None:
     try:
         app()
     except AsientoError as error:
-        err.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        err.print(f"[red]{type(error).__name__}[/]:", harmless(str(error)), soft_wrap=True)
         sys.exit(_exit_status(error))
     except KeyboardInterrupt:
         err.print("stopped")

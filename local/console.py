@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from shared.pipeline.trace import FigureTrace, render
 
@@ -26,16 +27,26 @@ def emit_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
+def harmless(text: str) -> Text:
+    """Return text that came from outside as it may be shown: nothing in it is markup, or moves a terminal's cursor.
+
+    What cannot be printed stands as its escape.
+    """
+    return Text("".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text))
+
+
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Show a table; headings that start with `>` are right-aligned figures."""
+    """Show a table; headings that start with `>` are right-aligned figures. Cells are shown as they are, or as a Text."""
     shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for heading in headings:
         shown.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
     for row in rows:
-        shown.add_row(
-            *(f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell) for cell in row)
-        )
+        shown.add_row(*(cell if isinstance(cell, Text) else harmless(_cell(cell)) for cell in row))
     out.print(shown)
+
+
+def _cell(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
 
 
 def show_proofs(proofs: Iterable[tuple[bool, str]]) -> bool:

@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import sleep
 from local.simulator import Secrets, Send
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import NotFoundError, RefusedError, TransientError
+from shared.domain.facts import EntityKind
 from shared.domain.reconciliation import LISTING_JOB, ReconciliationRun
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline import derive, receive, reconcile
@@ -57,7 +58,10 @@ def _derive_leased(parts: EmbeddedParts, world: derive.Deriving, leased: list[Le
     lease_ids = [each.lease_id for each in leased]
     try:
         derive.derive([each.announcement.object_name for each in leased], world, now())
-    except (TransientError, NotFoundError):
+    except (TransientError, NotFoundError) as failure:
+        if isinstance(failure, NotFoundError) and len(leased) > 1:
+            # A pointer to nothing must not hold up its neighbours: each by itself, and only that one comes again.
+            return sum(_derive_leased(parts, world, [each]) for each in leased)
         parts.bus.release(lease_ids, now())
         return 0
     parts.bus.acknowledge(lease_ids)
@@ -151,6 +155,10 @@ def reconcile_until_closed(parts: Parts, window: Window, settle: Settle = drain)
             runs += awaited(world, now(), ask_after=timedelta(0))
             for job in ("fetches", "exceptions"):
                 runs += reconcile.reconcile(job, world, window, now())
+        for narrowed, span in _still_incomplete(world):
+            runs += reconcile.reconcile("completeness", narrowed, span, now())
+        for job, span in _open_with_others(world):
+            runs += reconcile.reconcile(job, world, span, now())
     return runs
 
 
@@ -161,12 +169,33 @@ def _still_open(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconcilin
         for difference in world.casebook.open_differences()
         if difference.job == LISTING_JOB
     }
-    narrowed = []
-    for provider, kind, span in sorted(found, key=lambda each: (each[0], each[1], each[2].start)):
-        asked = world.counterparties[provider]
-        only = reconcile.Counterparty(replace(asked.capabilities, listings=(kind,)), asked.api)
-        narrowed.append((replace(world, counterparties={provider: only}), span))
-    return narrowed
+    in_order = sorted(found, key=lambda each: (each[0], each[1], each[2].start))
+    return [(_narrowed(world, provider, kind), span) for provider, kind, span in in_order]
+
+
+def _open_with_others(world: reconcile.Reconciling) -> list[tuple[str, Window]]:
+    """Return, for each other job with open differences, the span in which it has seen them."""
+    spans: dict[str, Window] = {}
+    for each in world.casebook.open_differences():
+        if each.job != LISTING_JOB:
+            known = spans.get(each.job, each.window)
+            spans[each.job] = Window(min(known.start, each.window.start), max(known.end, each.window.end))
+    return sorted(spans.items())
+
+
+def _still_incomplete(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconciling, Window]]:
+    """Return, for each provider and kind of which days were certified with gaps, a world that asks for nothing else."""
+    days: dict[tuple[str, EntityKind], list[date]] = {}
+    for each in world.casebook.completeness():
+        if not each.is_complete:
+            days.setdefault((each.provider, each.kind), []).append(each.day)
+    return [(_narrowed(world, *of), Window.of_days(found[0], found[-1])) for of, found in days.items()]
+
+
+def _narrowed(world: reconcile.Reconciling, provider: str, kind: EntityKind) -> reconcile.Reconciling:
+    asked = world.counterparties[provider]
+    only = reconcile.Counterparty(replace(asked.capabilities, listings=(kind,)), asked.api)
+    return replace(world, counterparties={provider: only})
 
 
 def fetch_until_done(parts: Parts, world: reconcile.Reconciling, settle: Settle = drain) -> None:

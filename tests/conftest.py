@@ -1,10 +1,15 @@
 """What all tests share: seeded hypothesis profiles, and the outside data where it is there."""
 
 import os
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from shared.domain.errors import AsientoError
+from shared.pipeline import derive
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OUTSIDE = REPOSITORY.parent / "shared"
@@ -26,3 +31,20 @@ def outside_data() -> Path:
             pytest.fail(f"{folder} must be present where CI is set")
         pytest.skip("the real inputs are not beside this clone")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_unforeseen_error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which derive meets an error of no class, unless it is marked to meet one on purpose."""
+    met: list[str] = []
+    sound = derive.tell_unforeseen
+
+    def noted(failure: Exception, delivery_id: str) -> None:
+        if not isinstance(failure, AsientoError):
+            met.append("".join(traceback.format_exception(failure)))
+        sound(failure, delivery_id)
+
+    monkeypatch.setattr(derive, "tell_unforeseen", noted)
+    yield
+    if met and request.node.get_closest_marker("meets_unforeseen") is None:
+        pytest.fail(f"met an error of no class, and {len(met)} in all; the first:\n{met[0]}")

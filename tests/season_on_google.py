@@ -190,6 +190,8 @@ def _rebuilt_at(url: str, parts: Parts) -> RebuildResult:
         as_of=line.now(),
         certified=tuple(_certified(each) for each in certificates),
         refused=tuple(_refused(each) for each in answer["refused"]),
+        restated=(),
+        shadows=(),
         ledger_state_hash=answer["ledger_state_hash"],
         raw_count=answer["raw_count"],
         raw_digest="",

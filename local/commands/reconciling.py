@@ -1,4 +1,4 @@
-"""Reconcile, and the exceptions that it hands to people."""
+"""Reconcile: find what is missing or different, and fetch it."""
 
 from typing import Annotated, Any
 
@@ -7,7 +7,7 @@ import typer
 from local.console import emit_json, progress, table
 from local.context import DEFAULT_HOME, AsJson, FirstDay, Home, LastDay, now, window, world
 from local.line import drain
-from shared.domain.findings import FinanceException
+from shared.domain.quality import is_record
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.times import Window, business_day
 from shared.pipeline import reconcile as verb
@@ -19,7 +19,6 @@ JOB_NAMES = ", ".join(job.name for job in verb.JOBS)
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("reconcile")(reconcile)
-    app.command("exceptions")(exceptions)
 
 
 def reconcile(
@@ -51,34 +50,6 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def exceptions(
-    home: Home = DEFAULT_HOME,
-    *,
-    closed: Annotated[bool, typer.Option("--closed", help="Show closed ones too.")] = False,
-    provider: Annotated[str | None, typer.Option("--provider", help="Only of this provider.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List what needs a person: who owns it, how old it is, the money at risk, and the suggested mend."""
-    with world(home) as parts:
-        found = list(parts.casebook.exceptions(provider=provider, is_open=None if closed else True))
-    if as_json:
-        emit_json([_exception_document(each) for each in found])
-        return
-    at = now()
-    rows = [
-        (
-            each.kind.value,
-            each.subject,
-            each.owner.value,
-            (at - each.opened_at).days,
-            each.at_risk or "",
-            each.suggested_fix,
-        )
-        for each in found
-    ]
-    table(f"Exceptions: {len(found)}", ("kind", "subject", "owner", ">days", ">at risk", "suggested mend"), rows)
-
-
 def _last_days(count: int) -> Window:
     today = business_day(now())
     return Window.of_days(today.fromordinal(today.toordinal() - count + 1), today)
@@ -95,7 +66,7 @@ def _by_work(runs: list[ReconciliationRun]) -> list[tuple[object, ...]]:
         for run in each:
             for name, count in run.counts.items():
                 counts[name] = counts.get(name, 0) + count
-        shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+        shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count and not is_record(name))
         failed = "; ".join(sorted({run.error for run in each if run.has_failed}))
         rows.append(
             (job, provider, kind, len(each), sum(r.opened for r in each), sum(r.closed for r in each), shown, failed)
@@ -117,18 +88,4 @@ def _run_document(run: ReconciliationRun) -> dict[str, Any]:
         "opened": run.opened,
         "closed": run.closed,
         "duration_ms": run.duration_ms,
-    }
-
-
-def _exception_document(each: FinanceException) -> dict[str, Any]:
-    return {
-        "exception_id": each.exception_id,
-        "kind": each.kind.value,
-        "subject": each.subject,
-        "owner": each.owner.value,
-        "opened_at": each.opened_at.isoformat(),
-        "closed_at": each.closed_at.isoformat() if each.closed_at else None,
-        "at_risk": str(each.at_risk) if each.at_risk else None,
-        "evidence": dict(each.evidence),
-        "suggested_fix": each.suggested_fix,
     }

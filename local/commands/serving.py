@@ -13,6 +13,7 @@ from local.console import emit_json, out, progress, table
 from local.context import DEFAULT_HOME, AsJson, Home
 from local.dispatcher import Dispatcher
 from local.doors import NAMES, serve_functions
+from local.inbox_watch import InboxWatch
 from local.scheduler import Scheduler
 from local.signals import until_stopped
 from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Season, send
@@ -53,7 +54,9 @@ def serve(
     with serve_functions(NAMES, port, environ) as doors:
         table("Serving", ("function", "where"), [(name, door.url) for name, door in doors.items()])
         out.print(f"post webhooks to {doors['receive'].url}/<provider>; stop with control-C")
+        out.print(f"drop files into {home / 'inbox'}/<provider>, and mappings into {home / 'inbox' / 'mappings'}")
         dispatcher = Dispatcher(parts.bus, doors["derive"].url, SystemClock())
+        watch = InboxWatch(parts.inbox, doors["reconcile"].url)
         scheduler = Scheduler(
             (
                 (doors["reconcile"].url, {"job": "all"}, reconcile_every_s),
@@ -62,7 +65,7 @@ def serve(
         )
 
         try:
-            asyncio.run(until_stopped(dispatcher.run(), scheduler.run()))
+            asyncio.run(until_stopped(dispatcher.run(), scheduler.run(), watch.run()))
         finally:
             parts.close()
 

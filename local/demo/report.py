@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from local.console import out, show_proofs, show_trace, table
+from rich.text import Text
+
+from local.console import harmless, out, show_proofs, show_trace, table
 from local.demo.season import SeasonStory
 from shared.domain.money import Money
 from shared.domain.outcomes import Outcome
@@ -51,6 +53,10 @@ def proofs_of_one_run(story: SeasonStory) -> Iterator[tuple[bool, str]]:
         "the certified figures equal the company's own books to the cent",
     )
     yield (
+        story.matched.is_as_intended,
+        f"payments found their sales without a person: {story.matched} of {story.matched.payments:,}",
+    )
+    yield (
         story.traced is not None and story.traced.is_proved,
         "one number was traced to its bytes, and their signatures hold",
     )
@@ -74,7 +80,7 @@ def show_events(story: SeasonStory) -> None:
         show_trace(story.traced)
     out.print()
     for failed in story.failed_runs:
-        out.print(f"[red]failed run[/] {failed}")
+        out.print("[red]failed run[/]", harmless(failed))
 
 
 def show_seconds(story: SeasonStory) -> None:
@@ -96,6 +102,7 @@ def document(story: SeasonStory) -> dict[str, Any]:
         "differences": {"opened": story.differences_opened, "open": story.differences_open},
         "rebuilt": rebuild_document(story.rebuilt) if story.rebuilt else None,
         "figures": [line._asdict() for line in story.figures],
+        "matched": {**asdict(story.matched), "ppm": story.matched.ppm},
         "traced": asdict(story.traced) if story.traced else None,
         "state_hash": story.hash,
         "clean_state_hash": story.clean_hash,
@@ -156,7 +163,7 @@ def _show_figures(story: SeasonStory) -> None:
                 line.certified_count,
                 str(Money("ARS", line.books_minor)).removeprefix("ARS "),
                 str(Money("ARS", line.certified_minor)).removeprefix("ARS "),
-                "equal" if line.agrees else "[red]differs[/]",
+                "equal" if line.agrees else Text("differs", style="red"),
             )
             for line in story.figures
         ),

@@ -1,6 +1,7 @@
 """The demonstration with a season of a simulated bus company: sent, disturbed, recovered, certified, proved."""
 
 import gc
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +21,7 @@ from local.simulator import Api, ApiServer, Chaos, Plan, Season, Secrets, SendRe
 from shared.domain.outcomes import Outcome
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window
+from shared.pipeline.automatic_rate import NO_PAYMENTS, AutomaticRate, automatic_rate
 from shared.pipeline.rebuild_bi import RebuildResult, rebuild
 from shared.pipeline.trace import FigureTrace, trace_figure
 from shared.runtime import wiring
@@ -55,6 +57,7 @@ class SeasonStory:
     rebuilt: RebuildResult | None = None
     figures: list[Line] = field(default_factory=list)
     traced: FigureTrace | None = None
+    matched: AutomaticRate = NO_PAYMENTS
     hash: str = ""
     clean_hash: str = ""
     seconds: dict[str, int] = field(default_factory=dict)
@@ -132,7 +135,9 @@ def _receive_and_derive(story: SeasonStory, plan: Plan, parts: Parts, keys: Secr
 
 
 def _reconcile(story: SeasonStory, season: Season, parts: Parts, settle: line.Settle) -> None:
-    window = Window.of_days(season.first_day, max(day for day, _ in season.books.earned))
+    # Whole months: a month is certified only if every day of it is certified complete.
+    last = max(day for day, _ in season.books.earned)
+    window = Window.of_days(season.first_day.replace(day=1), last.replace(day=monthrange(last.year, last.month)[1]))
     with timed(story, "reconcile", "asking the providers for what never came"):
         runs = line.reconcile_until_closed(parts, window, settle)
     story.differences_opened = sum(run.opened for run in runs)
@@ -152,6 +157,7 @@ def _count(story: SeasonStory, parts: Parts) -> None:
     story.kept = Counter(name.split("/")[5] for name in parts.raw.names(ALL_TIME))
     story.rejected = sum(1 for _ in parts.rejected.rejected())
     story.outcomes = parts.ledger.outcome_counts()
+    story.matched = automatic_rate(parts.ledger, parts.casebook, ALL_TIME, line.now())
     story.hash = state_hash(parts.ledger.entities())
 
 

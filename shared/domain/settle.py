@@ -118,7 +118,7 @@ def settle(
     """Decide what these derivations change.
 
     A delivery that already has a verdict keeps it (the bus delivers at least once), unless this is a replay, which is an
-    attempt of its own.
+    attempt of its own, or other code failed on it.
     """
     return _Settlement(snapshot, now_ms, code_version, is_replay=is_replay).run(derivations)
 
@@ -138,7 +138,7 @@ class _Settlement:
     def run(self, derivations: Sequence[Derivation]) -> Effects:
         for derivation in derivations:
             known = self._verdicts.get(derivation.delivery_id)
-            if known is not None and not self._is_replay:
+            if known is not None and not self._is_replay and not known.is_worth_another_try(self._code_version):
                 verdict = known
             else:
                 verdict = self._judge(derivation, known)

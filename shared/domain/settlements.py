@@ -5,14 +5,17 @@ settlement lines ─shares_of─▶ totals per thing and kind of report ─┐
 ledger: payments, refunds, payouts ──────────────── claims ────────┘
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.domain.facts import EntityKey, EntityKind, Value
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import NO_CURRENCY, Claim, DifferenceType, Pair, claim_of
 from shared.domain.times import Window, from_ms
+
+STATEMENT = "statement"
+"""The provider whose lines come from any bank or processor; also the type of the line that stands for a whole statement."""
 
 _PAID = frozenset({"success", "refunded", "charged_back"})
 """Statuses of a payment whose money came in."""
@@ -112,3 +115,27 @@ def is_due(entity: Entity) -> bool:
     """Return whether a settlement of this payment or refund is to be expected: its money came in or went back."""
     status = entity.values.get("status")
     return status in _PAID if entity.key.kind is EntityKind.PAYMENT else status == "success"
+
+
+@dataclass(slots=True)
+class Generations:
+    """Which lines stand where statements are issued again: of each statement those of its highest generation.
+
+    Lines of an earlier generation stay in the ledger, as said then, and count for nothing.
+    """
+
+    entity_of: Callable[[EntityKey], Entity | None]
+    """Looks an entity of the ledger up."""
+    _highest: dict[str, Value | None] = field(default_factory=dict)
+
+    def stands(self, line: Entity) -> bool:
+        """Return whether a settlement line counts; one that is in no such statement always does."""
+        values = line.values
+        statement = values.get("statement")
+        return statement is None or values.get("generation") == self._highest_of(str(statement))
+
+    def _highest_of(self, statement: str) -> Value | None:
+        if statement not in self._highest:
+            entity = self.entity_of(EntityKey.parse(statement))
+            self._highest[statement] = entity.values.get("generation") if entity else None
+        return self._highest[statement]

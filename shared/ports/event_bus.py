@@ -28,7 +28,17 @@ class Leased:
     """1 for the first delivery of this announcement."""
 
 
-class Subscription(Protocol):
+class DeadLetters(Protocol):
+    """Announcements that were given up after their last attempt. Raises TransientError if the bus is down."""
+
+    def dead_letters(self) -> list[Leased]:
+        """Return what was given up after the last attempt; it stays until it is redriven."""
+
+    def redrive(self, lease_ids: Sequence[str], now: datetime) -> None:
+        """Put dead letters back into the queue with their attempts forgotten."""
+
+
+class Subscription(DeadLetters, Protocol):
     """The pulling side, for replays, tests and the embedded dispatcher; in the cloud the bus pushes to derive."""
 
     def lease(self, limit: int, now: datetime) -> list[Leased]:
@@ -39,9 +49,3 @@ class Subscription(Protocol):
 
     def release(self, lease_ids: Sequence[str], now: datetime) -> None:
         """Give back what could not be handled: it comes again after a growing pause, at last as a dead letter."""
-
-    def dead_letters(self) -> list[Leased]:
-        """Return what was given up after the last attempt; it stays until it is redriven."""
-
-    def redrive(self, lease_ids: Sequence[str], now: datetime) -> None:
-        """Put dead letters back into the queue with their attempts forgotten."""

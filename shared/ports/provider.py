@@ -6,17 +6,30 @@ translate, client. Its `__init__` gathers them into one `Provider` named PROVIDE
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from shared.domain.deliveries import Delivery
 from shared.domain.facts import EntityKey, EntityKind, Reading, Value
+from shared.domain.personal import PersonalFields
 from shared.domain.times import Window
 
 
 def lists_all(kind: EntityKind, values: Mapping[str, Value]) -> bool:  # noqa: ARG001  the common answer asks nothing
     """Say that a listing leaves out no entity of its kind."""
     return True
+
+
+class AlsoTells(StrEnum):
+    """What some APIs tell beside entities; the client of one that tells it has the methods of the protocol named here."""
+
+    MANIFESTS = "manifests"
+    """Who travels on each trip (ManifestApi)."""
+    UNDELIVERED = "undelivered webhooks"
+    """The webhooks that the provider could not deliver (UndeliveredApi)."""
+    TOTALS = "control totals"
+    """What each cash session came to (TotalsApi)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,8 @@ class Capabilities:
     """Kinds that its API can fetch by id."""
     listing_covers: Callable[[EntityKind, Mapping[str, Value]], bool] = lists_all
     """Whether a listing would show an entity with these ledger values; what it would not show cannot be missing from it."""
+    also_tells: tuple[AlsoTells, ...] = ()
+    """What its API tells beside entities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ class Listed:
     """In the ledger's words; empty where the listing does not say."""
     fetch: EntityKey
     """What to fetch to learn the whole of it (of a ticket: its sale)."""
+    occurred_at_ms: int | None = None
+    """The instant by which it is listed; None where it cannot be read. Of a manifest: the start of its day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,82 @@ class ProviderApi(Protocol):
         """Give connections back."""
 
 
+class SeatListed(NamedTuple):
+    """One passenger's place on a trip as the provider's manifest lists it, without the passenger."""
+
+    ticket: Listed
+    seat: str
+    """Empty where the manifest gives none."""
+    origin: str
+    destination: str
+    departs_at_ms: int | None
+    arrives_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestListed:
+    """One trip as the provider lists it, with everybody on it, given back or not."""
+
+    listed: Listed
+    travel_day: date
+    route_id: str
+    service_id: str
+    capacity: int | None
+    """Seats of the vehicle; None where the provider does not say."""
+    seats: tuple[SeatListed, ...]
+
+
+class ManifestApi(Protocol):
+    """An API that lists manifests with their seats. Raises as ProviderApi."""
+
+    def list_manifests(self, day: date) -> Iterator[ManifestListed]:
+        """Yield the trips of one travel day."""
+
+
+class Undelivered(NamedTuple):
+    """One webhook that the provider says it could not deliver."""
+
+    undelivered_id: str
+    event_key: str
+    """The key of the event that it tells, as the ledger marks it; empty where the entry does not say."""
+
+
+class UndeliveredApi(Protocol):
+    """An API that lists the webhooks it could not deliver and shows each. Nothing is erased there. Raises as ProviderApi."""
+
+    def list_undelivered(self) -> Iterator[Undelivered]:
+        """Yield every entry of the list."""
+
+    def fetch_undelivered(self, undelivered_id: str) -> Fetched:
+        """Fetch one entry with its payload; raise NotFoundError if it is gone from the list."""
+
+
+class Total(NamedTuple):
+    """What one kind of money of a cash session comes to, in minor units: `card payments`, `refunds`."""
+
+    about: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftTotals:
+    """What the provider says that a cash session came to."""
+
+    key: EntityKey
+    opened_at_ms: int
+    closed_at_ms: int | None
+    """None while it is open: its totals still change, and are not told."""
+    totals: tuple[Total, ...]
+
+
+class TotalsApi(Protocol):
+    """An API that tells what each cash session came to. Raises as ProviderApi."""
+
+    def list_totals(self, day: date) -> Iterator[ShiftTotals]:
+        """Yield the cash sessions that were opened on a business day, with their totals once they are closed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiAccess:
     """Where a provider's API is and with which credentials it is asked."""
@@ -101,6 +194,11 @@ class Provider:
     """Say what a delivery says; raises UnreadableError. Pure."""
     open_api: Callable[[ApiAccess], ProviderApi] | None
     """Open its API; None if it has none."""
+    file_headers: Callable[[str, str, Mapping[str, str]], Mapping[str, str]] | None = None
+    """Say what must travel with a file so that it is read the same way for ever, from the file's name, the mapping that is
+    asked for (or empty) and the declared mappings by name; raises SettingsError. None if files speak for themselves."""
+    personal: PersonalFields | None = None
+    """Which fields of its JSON are about a person; they are closed before they are kept. None if there are none."""
 
     @property
     def name(self) -> str:

@@ -44,7 +44,8 @@ class RawStore(Protocol):
 class RejectedStore(Protocol):
     """Deliveries that the door rejected, kept apart and bounded, so that they can be readmitted when a secret is mended.
 
-    It is never derived from. When it is full, the oldest go; how many were ever kept and dropped is counted.
+    It is never derived from. When it is full, the oldest go; how many were ever kept and dropped is counted. What is kept
+    counts with its headers and its name, so that empty bodies fill it too.
     """
 
     def keep(self, delivery: Delivery, reason: str) -> None:
@@ -53,8 +54,8 @@ class RejectedStore(Protocol):
     def rejected(self) -> Iterator[tuple[Delivery, str]]:
         """Yield what is kept, oldest first, with the reason of each."""
 
-    def discard(self, delivery_id: str) -> None:
-        """Forget one, after it has been readmitted."""
+    def discard(self, delivery: Delivery) -> None:
+        """Forget one, after it has been readmitted; forgetting it twice is harmless."""
 
     def counts(self) -> dict[str, int]:
         """Return how many were kept since the beginning, by reason, and under `dropped` how many had to go."""

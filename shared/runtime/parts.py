@@ -1,14 +1,19 @@
 """What every world offers: one part for each port, made when it is first asked for."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.ports.casebook import Casebook
-from shared.ports.event_bus import EventBus
+from shared.ports.event_bus import DeadLetters, EventBus
+from shared.ports.inbox import Inbox
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore, RejectedStore
+from shared.ports.seal_store import SealStore
 from shared.ports.secrets import Secrets
 from shared.ports.warehouse import Warehouse
 from shared.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.pipeline.protecting import Protection
 
 
 class Parts(Protocol):
@@ -21,12 +26,24 @@ class Parts(Protocol):
         """The raw store."""
 
     @property
+    def protection(self) -> "Protection":
+        """What closes personal values before they are kept, and opens them again."""
+
+    @property
     def rejected(self) -> RejectedStore:
         """What the door rejected."""
 
     @property
+    def seals(self) -> SealStore:
+        """Seals and segments."""
+
+    @property
     def bus(self) -> EventBus:
         """The bus."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What the bus gave up."""
 
     @property
     def ledger(self) -> LedgerStore:
@@ -39,6 +56,10 @@ class Parts(Protocol):
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse."""
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """Where files are dropped; None where there is no such place."""
 
     @property
     def secrets(self) -> Secrets:

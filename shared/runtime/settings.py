@@ -14,7 +14,7 @@ from shared.domain.errors import SettingsError
 PREFIX = "ASIENTO_"
 _SECRET_PREFIX = "ASIENTO_SECRET_"  # noqa: S105  the name of a family of variables, not a secret
 _API_URL_PREFIX = "ASIENTO_API_URL_"
-_NEEDED_ON_GOOGLE = ("project", "raw_bucket", "rejected_bucket", "bq_location")
+_NEEDED_ON_GOOGLE = ("project", "raw_bucket", "rejected_bucket", "key_bucket", "seal_bucket", "bq_location")
 _SHARED = Path(__file__).resolve().parent.parent
 
 
@@ -44,8 +44,14 @@ class Settings(BaseModel):
     """Google: the project that holds everything. What follows are names in it."""
     raw_bucket: str = ""
     rejected_bucket: str = ""
+    key_bucket: str = ""
+    seal_bucket: str = ""
     topic: str = "deliveries"
+    dead_letters: str = "dead-letters"
+    """Google: the subscription in which announcements wait that were given up."""
     firestore_database: str = "(default)"
+    inbox_bucket: str = ""
+    """Google: where files are dropped; none is looked for where it is empty."""
     bq_location: str = ""
     """Google: where BigQuery runs jobs, as its datasets were made."""
 
@@ -85,9 +91,9 @@ class Settings(BaseModel):
 
 @cache
 def _code_digest() -> str:
-    """Return a short digest of the code and SQL under shared/: the same code has the same version everywhere."""
+    """Return a short digest of code, SQL and contracts under shared/: the same code has the same version everywhere."""
     digest = hashlib.sha256()
-    for path in sorted((*_SHARED.rglob("*.py"), *_SHARED.rglob("*.sql"))):
+    for path in sorted(path for kind in ("*.py", "*.sql", "*.yaml") for path in _SHARED.rglob(kind)):
         digest.update(path.relative_to(_SHARED).as_posix().encode())
         digest.update(path.read_bytes())
     return f"code-{digest.hexdigest()[:12]}"

@@ -12,18 +12,27 @@ from google.cloud.secretmanager_v1 import Replication, Secret, SecretManagerServ
 
 from shared.adapters.embedded.casebook import SqliteCasebook
 from shared.adapters.embedded.event_bus import SqliteEventBus
+from shared.adapters.embedded.inbox import FolderInbox
+from shared.adapters.embedded.key_store import SqliteKeyStore
 from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
+from shared.adapters.embedded.seal_store import FileSealStore
 from shared.adapters.embedded.secrets import EnvironmentSecrets, FileSecrets
 from shared.adapters.google.casebook import GoogleCasebook
+from shared.adapters.google.inbox import GoogleInbox
+from shared.adapters.google.key_store import GoogleKeyStore
 from shared.adapters.google.ledger_store import GoogleLedgerStore
 from shared.adapters.google.raw_store import GoogleRawStore
 from shared.adapters.google.rejected_store import GoogleRejectedStore
+from shared.adapters.google.seal_store import GoogleSealStore
 from shared.adapters.google.secrets import GoogleSecrets
 from shared.ports.casebook import Casebook
 from shared.ports.event_bus import EventBus, Subscription
+from shared.ports.inbox import Inbox
+from shared.ports.key_store import KeyStore
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore, RejectedStore
+from shared.ports.seal_store import SealStore
 from shared.ports.secrets import Secrets
 from tests.conformance.samples import NOON
 from tests.emulators.fixtures import (  # noqa: F401  pytest finds fixtures by their names in a conftest
@@ -45,6 +54,7 @@ from tests.emulators.fixtures import (  # noqa: F401  pytest finds fixtures by t
     storage_client,
     topology,
 )
+from tests.simulation.memory.key_store import MemoryKeyStore
 
 WORLDS = ("embedded", "google")
 REJECTED_CAPACITY_BYTES = 64 * 1024
@@ -73,6 +83,14 @@ def raw_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 
 @pytest.fixture
+def seal_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> SealStore:
+    """A seal store without a seal."""
+    if world == "embedded":
+        return FileSealStore(tmp_path / "seals")
+    return GoogleSealStore(request.getfixturevalue("storage_client"), request.getfixturevalue("bucket"), QUICK)
+
+
+@pytest.fixture
 def rejected_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RejectedStore]:
     """An empty rejected store that holds REJECTED_CAPACITY_BYTES."""
     if world == "embedded":
@@ -88,6 +106,56 @@ def rejected_store(world: str, request: pytest.FixtureRequest, tmp_path: Path) -
         )
         yield google
         google.close()
+
+
+@pytest.fixture(params=(*WORLDS, "memory"))
+def key_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
+    """An empty store of people's keys."""
+    store: KeyStore
+    if request.param == "embedded":
+        store = SqliteKeyStore(tmp_path / "keys.db")
+    elif request.param == "memory":
+        store = MemoryKeyStore()
+    else:
+        store = GoogleKeyStore(
+            request.getfixturevalue("storage_client"), request.getfixturevalue("bucket"), QUICK, remember_s=0.0
+        )
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def inbox(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> "DropBox":
+    """An empty inbox, and the way in which people drop files into it."""
+    if world == "embedded":
+        return DropBox(FolderInbox(tmp_path / "inbox", settled_after_s=0), FolderDrop(tmp_path / "inbox"))
+    client, name = request.getfixturevalue("storage_client"), request.getfixturevalue("bucket")
+    dropped_in = client.bucket(name)
+    return DropBox(GoogleInbox(client, name, QUICK), lambda path, body: dropped_in.blob(path).upload_from_string(body))
+
+
+@dataclass(frozen=True, slots=True)
+class DropBox:
+    """An inbox and whoever drops files into it."""
+
+    inbox: Inbox
+    drop: Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDrop:
+    """Drops files into a folder; each is newer than the one before, as a clock of nanoseconds sees it."""
+
+    folder: Path
+
+    def __call__(self, path: str, body: bytes) -> None:
+        """Write one file."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        before_ns = target.stat().st_mtime_ns if target.exists() else 0
+        target.write_bytes(body)
+        if target.stat().st_mtime_ns <= before_ns:
+            os.utime(target, ns=(before_ns + 1, before_ns + 1))
 
 
 @dataclass(slots=True)

@@ -174,6 +174,7 @@ def season_in_doubt(world: SmallWorld) -> None:
     season.platform("orphan", "ticket.created", "2026-02-09 10:00", orphan)
     odd = ticket("T9", "S9", "unit-b-of-the-odd-event", 100, "2026-02-10 10:00", "2026-02-12 08:00")
     season.platform("odd", "ticket.exploded", "2026-02-10 10:00", odd)
+    season.tell_of_seats_and_settlements()
     world.misread(
         "betterez",
         lambda values: {**values, "fare_minor": 300_051} if values.get("fare_minor") == 300_050 else values,
@@ -212,6 +213,8 @@ def test_derives_the_same_on_both_engines(tmp_path: Path, open_warehouse: OpenWa
     by_google = world.rebuild("build-1", warehouse=google)
 
     assert judgements(by_google) == judgements(by_embedded)
+    assert by_google.shadows == by_embedded.shadows
+    assert by_embedded.shadows
     assert len(by_embedded.certified) >= 2
     assert len({difference.check for each in by_embedded.refused for difference in each.differences}) >= 3
     for model in catalog():

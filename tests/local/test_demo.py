@@ -11,6 +11,7 @@ from local.demo import report, season
 from local.demo.season import SeasonStory
 from shared.domain.errors import SettingsError
 from shared.domain.outcomes import Outcome
+from shared.pipeline.automatic_rate import NO_PAYMENTS
 
 SEED = 11
 
@@ -41,6 +42,7 @@ BREAKS: dict[str, Callable[[SeasonStory], None]] = {
     "own books": lambda story: setattr(
         story, "figures", [story.figures[0]._replace(certified_minor=story.figures[0].certified_minor + 1)]
     ),
+    "without a person": lambda story: setattr(story, "matched", NO_PAYMENTS),
     "traced": lambda story: setattr(story, "traced", None),
     "state hash": lambda story: setattr(story, "clean_hash", "other"),
 }

@@ -16,14 +16,17 @@ from shared.adapters.embedded.casebook import SqliteCasebook
 from shared.adapters.embedded.event_bus import SqliteEventBus
 from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.raw_store import SqliteRawStore
+from shared.domain.decisions import OPERATOR
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.entities import OCCURRED_AT
 from shared.domain.errors import AsientoError, NotFoundError, Quarantine, TransientError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value, Version, Want
+from shared.domain.reconciliation import AMOUNT_FIELDS
 from shared.domain.times import Window, to_ms
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.reconcile import Counterparty, Reconciling
 from shared.ports.provider import Capabilities, Fetched, Listed, Provider, lists_all
+from shared.providers.toolkit import registry
 
 NOON = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 """Noon in Buenos Aires."""
@@ -221,10 +224,15 @@ class Company:
         self.hear(body(f"e-{number}-{to_ms(at)}-{len(json.dumps(values))}", (sale(number), to_ms(at), values)))
         self.derive()
 
-    def derive(self) -> int:
+    def deriving(self, code_version: str = "test") -> Deriving:
+        """Return what deriving needs of the world."""
+        readers = {"tiny": self.provider, OPERATOR: registry.load(OPERATOR)}
+        return Deriving(readers, self.raw, self.ledger, code_version)
+
+    def derive(self, code_version: str = "test") -> int:
         """Derive all that is announced; return how many deliveries that were."""
         now, handled = self.clock.now(), 0
-        deriving = Deriving({"tiny": self.provider}, self.raw, self.ledger, "test")
+        deriving = self.deriving(code_version)
         while leased := self.bus.lease(100, now):
             derive([each.announcement.object_name for each in leased], deriving, now)
             self.bus.acknowledge([each.lease_id for each in leased])
@@ -238,7 +246,8 @@ class Company:
 
 
 def _listed(key: EntityKey, record: Record) -> Listed:
-    amount = record.values.get("fare_minor" if key.kind is EntityKind.TICKET else "total_minor")
+    amount = next((record.values[name] for name in AMOUNT_FIELDS.get(key.kind, ()) if name in record.values), None)
+    occurred_at = record.values.get(OCCURRED_AT.get(key.kind, ""))
     return Listed(
         key=key,
         version_at_ms=record.version_at_ms,
@@ -246,4 +255,5 @@ def _listed(key: EntityKey, record: Record) -> Listed:
         currency=str(record.values["currency"]) if "currency" in record.values else None,
         status=str(record.values.get("status", "")),
         fetch=EntityKey.parse(str(record.values["sale"])) if "sale" in record.values else key,
+        occurred_at_ms=None if occurred_at is None else int(occurred_at),
     )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import Refusal, RefusedError
 from shared.domain.times import from_ms
+from shared.providers.operator import signature as operator
 from shared.providers.toolkit import registry
 from shared.providers.toolkit.hmac_schemes import base64_hmac, hex_hmac
 from tests.providers.deliveries import webhook
@@ -48,12 +49,14 @@ def signed(provider: str, secret: str = SECRET, body: bytes = BODY, signed_at_s:
         headers = {"x-signature": f"ts={time},v1={signature}", "x-request-id": "r-1"}
         return webhook(provider, body, headers, "/mercadopago?data.id=999&type=payment")
     signature = hex_hmac(secret.encode(), time.encode() + b"." + body)
+    if provider == "operator":
+        return webhook(provider, body, {"x-asiento-signature": f"t={time},v1={signature}"})
     if provider == "stripe":
         return webhook(provider, body, {"stripe-signature": f"t={time},v1={signature}"})
     return webhook(provider, body, {"x-btrz-signature": f"t={time},s=old,s2={signature}"})
 
 
-PROVIDERS = ("betterez", "stripe", "mercadopago", "dummypay")
+PROVIDERS = ("betterez", "stripe", "mercadopago", "dummypay", "operator")
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
@@ -256,3 +259,48 @@ def test_never_shows_a_secret(provider: str) -> None:
         registry.load(provider).verify(delivery, [SECRET], NOW)
     assert SECRET not in str(refused.value)
     assert not any(value in str(refused.value) for value in delivery.headers.values() if len(value) > 10)
+
+
+@every_provider
+@pytest.mark.parametrize(
+    ("age_ms", "found"),
+    [
+        (300_000, None),
+        (300_001, Refusal.SIGNATURE_STALE),
+        (-300_000, None),
+        (-300_001, Refusal.SIGNATURE_FROM_FUTURE),
+    ],
+)
+def test_closes_a_millisecond_after_the_window(provider: str, age_ms: int, found: Refusal | None) -> None:
+    """Asiento still opens at the very end of the replay window, on either side, and no millisecond later."""
+    assert refusal_of(signed(provider), [SECRET], NOW + timedelta(milliseconds=age_ms)) is found
+
+
+@every_provider
+def test_says_that_there_is_no_secret_before_it_looks_at_anything(provider: str) -> None:
+    """Asiento tells whoever knocks while no secret is configured the same, signed or not: the fault is ours."""
+    assert refusal_of(webhook(provider, BODY), [], NOW) is Refusal.NO_SECRET
+
+
+def test_looks_at_eight_signatures() -> None:
+    """Asiento finds the right one among eight signatures, wherever it stands: a sender may be rotating its own secret."""
+    time, right = signed("stripe").headers["stripe-signature"].split(",")
+    for at in range(8):
+        several = ["v1=00"] * 7
+        several.insert(at, right)
+        delivery = webhook("stripe", BODY, {"stripe-signature": ",".join((time, *several))})
+        assert refusal_of(delivery, [SECRET], NOW) is None
+
+
+def test_takes_no_statement_at_the_door() -> None:
+    """Asiento takes in statements as files alone: whatever is posted as one is refused, whoever holds a secret."""
+    for delivery in (webhook("statement", BODY), webhook("statement", BODY, signed("stripe").headers)):
+        assert refusal_of(delivery, [SECRET], NOW) is Refusal.UNKNOWN_PROVIDER
+
+
+def test_opens_for_the_decision_that_it_signs() -> None:
+    """Asiento opens for a decision that was signed with its own hand, and for no other body under that signature."""
+    headers = operator.sign(BODY, SECRET, NOW)
+    assert headers == signed("operator", signed_at_s=SIGNED_AT_S * 1000).headers
+    assert refusal_of(webhook("operator", BODY, headers), [SECRET], NOW) is None
+    assert refusal_of(webhook("operator", BODY + b" ", headers), [SECRET], NOW) is Refusal.SIGNATURE_WRONG

@@ -26,6 +26,8 @@ NEEDED = {
     "ASIENTO_PROJECT": "project",
     "ASIENTO_RAW_BUCKET": "raw",
     "ASIENTO_REJECTED_BUCKET": "rejected",
+    "ASIENTO_KEY_BUCKET": "keys",
+    "ASIENTO_SEAL_BUCKET": "seals",
     "ASIENTO_BQ_LOCATION": "southamerica-east1",
 }
 COMPLETE = {"ASIENTO_WORLD": "google", **NEEDED}

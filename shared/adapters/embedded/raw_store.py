@@ -1,5 +1,6 @@
-"""The raw store in one SQLite file: append-only by trigger, create-only by key, one flush for all that wait."""
+"""The raw store in one SQLite file: append-only by trigger, create-only by key."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -8,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from shared.adapters.embedded.group_writer import GroupWriter
 from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import ConflictError, NotFoundError
@@ -34,11 +34,11 @@ class SqliteRawStore:
     def __init__(self, path: Path) -> None:
         """Open or create the store."""
         self._database = Database(path, _SCHEMA, Durability.FULL)
-        self._writer: GroupWriter[Delivery, Created] = GroupWriter(self._insert)
 
     async def create(self, delivery: Delivery) -> Created:
-        """Keep one delivery durably; one flush serves all that wait."""
-        return await self._writer.submit(delivery)
+        """Keep one delivery durably, on another thread."""
+        (created,) = await asyncio.to_thread(self.create_all, [delivery])
+        return created
 
     def create_all(self, deliveries: Sequence[Delivery]) -> list[Created]:
         """Keep many deliveries in one transaction."""
@@ -76,8 +76,7 @@ class SqliteRawStore:
             yield _delivery(row)
 
     def close(self) -> None:
-        """Write what waits and close the file."""
-        self._writer.close()
+        """Close the file."""
         self._database.close()
 
     def _in_window(self, columns: str, window: Window) -> Iterator[Any]:
@@ -92,8 +91,15 @@ class SqliteRawStore:
                 yield row
 
     def _insert(self, deliveries: Sequence[Delivery]) -> list[Created | Exception]:
-        with self._database.transaction() as connection:
-            return [_insert_one(connection, delivery) for delivery in deliveries]
+        """Insert all in one transaction and one flush; where a name is taken, see for each what holds it."""
+        rows = [_row(delivery) for delivery in deliveries]
+        try:
+            with self._database.transaction() as connection:
+                connection.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?)", rows)
+        except sqlite3.IntegrityError:
+            with self._database.transaction() as connection:
+                return [_insert_one(connection, row) for row in rows]
+        return [Created.CREATED] * len(rows)
 
 
 class SqliteRejectedStore:
@@ -110,19 +116,20 @@ class SqliteRejectedStore:
     """
 
     def __init__(self, path: Path, capacity_bytes: int = 256 * 1024 * 1024) -> None:
-        """Open or create the store; it never holds more than `capacity_bytes` of bodies."""
+        """Open or create the store; it never holds more than `capacity_bytes` of deliveries."""
         self._database = Database(path, self._SCHEMA, Durability.NORMAL)
         self._capacity_bytes = capacity_bytes
 
     def keep(self, delivery: Delivery, reason: str) -> None:
         """Keep a rejected delivery; make room for it by letting the oldest go."""
-        size = len(delivery.body)
+        row = _row(delivery)
+        size = sum(map(len, row))
         with self._database.transaction() as connection:
             self._make_room(connection, size)
-            connection.execute(
-                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?)", (*_row(delivery), reason, size)
-            )
-            connection.execute("UPDATE size SET bytes = bytes + ?", (size,))
+            inserted = connection.execute(
+                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, reason, size)
+            ).rowcount
+            connection.execute("UPDATE size SET bytes = bytes + ?", (size * inserted,))
             _count(connection, reason, 1)
 
     def rejected(self) -> Iterator[tuple[Delivery, str]]:
@@ -134,11 +141,11 @@ class SqliteRejectedStore:
         for row in pages(self._database, sql, {}, page_size=200):
             yield _delivery(row), row[5]
 
-    def discard(self, delivery_id: str) -> None:
+    def discard(self, delivery: Delivery) -> None:
         """Forget one."""
         with self._database.transaction() as connection:
             found = connection.execute(
-                "DELETE FROM rejected WHERE name LIKE ? RETURNING bytes", (f"%/{delivery_id}",)
+                "DELETE FROM rejected WHERE name = ? RETURNING bytes", (delivery.object_name,)
             ).fetchall()
             connection.execute("UPDATE size SET bytes = bytes - ?", (sum(size for (size,) in found),))
 
@@ -170,16 +177,15 @@ def _count(connection: sqlite3.Connection, reason: str, by: int) -> None:
     )
 
 
-def _insert_one(connection: sqlite3.Connection, delivery: Delivery) -> Created | Exception:
-    row = _row(delivery)
+def _insert_one(connection: sqlite3.Connection, row: tuple[str, str, str, str, bytes]) -> Created | Exception:
     if connection.execute("INSERT OR IGNORE INTO objects VALUES (?, ?, ?, ?, ?)", row).rowcount:
         return Created.CREATED
     held = connection.execute(
-        "SELECT name, received_at, target, headers, body FROM objects WHERE name = ?", (delivery.object_name,)
+        "SELECT name, received_at, target, headers, body FROM objects WHERE name = ?", row[:1]
     ).fetchone()
     if tuple(held) == row:
         return Created.ALREADY_THERE
-    return ConflictError(f"raw object {delivery.object_name} already holds other bytes; nothing was changed")
+    return ConflictError(f"raw object {row[0]} already holds other bytes; nothing was changed")
 
 
 def _row(delivery: Delivery) -> tuple[str, str, str, str, bytes]:

@@ -1,7 +1,9 @@
 """Secrets from the environment or from files: the newest version first, at most two."""
 
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.domain.errors import SettingsError
@@ -28,31 +30,52 @@ class EnvironmentSecrets:
         return self.versions(name)
 
 
+_Mark = tuple[int, int, int] | None
+"""What changes when a file does: its time of change, its inode and its size; None where there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    values: tuple[str, ...]
+    path: str
+    mark: _Mark
+
+
 class FileSecrets:
     """Secrets from a folder: file `betterez-webhook`, one version a line, newest first; blank lines do not count."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder to read from; a file is read again only when a refresh asks for it."""
+        """Take the folder to read from; a file is read again once it has changed: what was taken back opens no door."""
         self._folder = folder
-        self._cached: dict[str, tuple[str, ...]] = {}
+        self._remembered: dict[str, _Remembered] = {}
 
     def versions(self, name: str) -> tuple[str, ...]:
         """Return the live versions, newest first."""
-        if name not in self._cached:
-            self.refresh(name)
-        return self._cached[name]
+        remembered = self._remembered.get(name)
+        if remembered is None or remembered.mark != _mark(remembered.path):
+            return self.refresh(name)
+        return remembered.values
 
     def refresh(self, name: str) -> tuple[str, ...]:
         """Read the file again."""
         path = self._folder / _checked(name)
+        mark = _mark(str(path))
         lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
         versions = tuple(line.strip() for line in lines if line.strip())
         if len(versions) > LIVE_VERSIONS_MAX:
             raise SettingsError(
                 f"secret {name} has {len(versions)} versions; keep the newest {LIVE_VERSIONS_MAX}, newest first"
             )
-        self._cached[name] = versions
+        self._remembered[name] = _Remembered(versions, str(path), mark)
         return versions
+
+
+def _mark(path: str) -> _Mark:
+    try:
+        found = os.stat(path)  # noqa: PTH116  asked for with every delivery: a path object costs as much again
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _checked(name: str) -> str:

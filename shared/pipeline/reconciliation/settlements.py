@@ -15,6 +15,8 @@ from shared.domain.findings import Sighting
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import Claim, DifferenceType, Mismatch, Pair, ReconciliationRun, Tally
 from shared.domain.settlements import (
+    STATEMENT,
+    Generations,
     Share,
     Subject,
     Total,
@@ -89,10 +91,13 @@ class _Statement:
             lines += 1
             for share in shares_of(line):
                 self._add(share)
+        told_by_others = self._told_by_statements()
         for refund in self._world.ledger.occurred(EntityKind.REFUND, self.provider, self.span):
             refunds += 1
             self._add_refund(refund)
-        return Report({"lines": lines, "refunds": refunds, "subjects": len(self.totals)})
+        return Report(
+            {"lines": lines, "told_by_statements": told_by_others, "refunds": refunds, "subjects": len(self.totals)}
+        )
 
     def totals_of(self, kind: EntityKind, week: Window) -> Iterator[tuple[Subject, Total]]:
         """Yield the totals of one kind of subject whose last line falls into a week."""
@@ -105,6 +110,11 @@ class _Statement:
         payment = entity.values.get("payment") if entity.key.kind is EntityKind.REFUND else None
         return entity.key in self._settled or (payment is not None and EntityKey.parse(str(payment)) in self._gave_back)
 
+    @property
+    def has_own_lines(self) -> bool:
+        """Return whether the provider itself tells what it settled."""
+        return self._first_ms is not None
+
     def covers(self, entity: Entity) -> bool:
         """Return whether a settlement line of this payment or refund would have come by now, from what came of others."""
         at_ms = entity.occurred_at_ms
@@ -112,12 +122,31 @@ class _Statement:
             return False
         return from_ms(at_ms) + DUE_WITHIN <= from_ms(self._last_ms)
 
+    def _told_by_statements(self) -> int:
+        """Take in what statements of banks and other processors say of things of this provider; return how many lines did.
+
+        They cover what they please, so nothing is expected of them: what they do not tell of is not called missing.
+        """
+        told = 0
+        generations = Generations(self._world.ledger.entity)
+        for line in self._world.ledger.occurred(EntityKind.SETTLEMENT_LINE, STATEMENT, self.span):
+            shares = [share for share in shares_of(line) if share.subject.key.provider == self.provider]
+            if shares and generations.stands(line):
+                told += 1
+                for share in shares:
+                    _add_to(self.totals, share.subject, share)
+                    self._note(share)
+        return told
+
     def _add(self, share: Share) -> None:
         _add_to(self.totals, share.subject, share)
-        is_of_refunds = share.subject.type is DifferenceType.REFUNDS_SETTLED_OTHERWISE
-        (self._gave_back if is_of_refunds else self._settled).add(share.subject.key)
+        self._note(share)
         self._first_ms = min(share.settled_at_ms, self._first_ms or share.settled_at_ms)
         self._last_ms = max(share.settled_at_ms, self._last_ms)
+
+    def _note(self, share: Share) -> None:
+        is_of_refunds = share.subject.type is DifferenceType.REFUNDS_SETTLED_OTHERWISE
+        (self._gave_back if is_of_refunds else self._settled).add(share.subject.key)
 
     def _add_refund(self, refund: Entity) -> None:
         payment = refund.values.get("payment")
@@ -184,7 +213,7 @@ class _Comparison:
         none of those that are asked for by hand.
         """
         for entity in self._ledger.occurred(self._kind, self._statement.provider, self._week):
-            if self._statement.tells_of(entity):
+            if self._statement.tells_of(entity) or not self._statement.has_own_lines:
                 continue
             if self._kind is EntityKind.SETTLEMENT_LINE:
                 self._counts["payouts_without_lines"] += entity.values.get("line_type") == "payout"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import SettingsError
+from shared.ports.provider import AlsoTells
 from shared.providers.toolkit import capability_table, registry
 
 FILES = {"__init__.py", "capabilities.py", "signature.py", "payloads.py", "translate.py"}
@@ -15,7 +16,7 @@ REPORT_FILES = {"report.py", "report_forms.py"}
 
 def test_finds_every_provider_by_its_folder() -> None:
     """Asiento finds each provider and calls it by the name of its folder."""
-    assert registry.names() == ("betterez", "dummypay", "mercadopago", "stripe")
+    assert registry.names() == ("betterez", "dummypay", "mercadopago", "operator", "statement", "stripe")
     for name in registry.names():
         assert registry.load(name).name == name
 
@@ -23,7 +24,9 @@ def test_finds_every_provider_by_its_folder() -> None:
 def test_names_the_known_ones_where_one_is_unknown() -> None:
     """Asiento answers an unknown name with the known ones."""
     for name in ("paypal", "toolkit", "../betterez", ""):
-        with pytest.raises(SettingsError, match="known are betterez, dummypay, mercadopago, stripe"):
+        with pytest.raises(
+            SettingsError, match="known are betterez, dummypay, mercadopago, operator, statement, stripe"
+        ):
             registry.load(name)
 
 
@@ -33,6 +36,8 @@ def test_every_provider_has_the_same_files(name: str) -> None:
     provider = registry.load(name)
     folder = Path(capability_table.__file__).parents[1] / name
     expected = FILES | ({"client.py"} if provider.open_api else set())
+    expected |= {"totals.py"} if AlsoTells.TOTALS in provider.capabilities.also_tells else set()
+    expected |= {"personal.py"} if provider.personal else set()
     expected |= REPORT_FILES if (folder / "report.py").is_file() else set()
     assert {path.name for path in folder.glob("*.py")} == expected
     assert bool(provider.capabilities.fetchable) == bool(provider.open_api)
