@@ -6,12 +6,15 @@ speaks of from the bytes of the delivery.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NoReturn
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple, NoReturn
 
 from local.demo.figures import COUNTED_AND_SUMMED
-from local.simulator import Figures
+from local.simulator import Figures, Request
+from shared.domain.completeness import CompletenessCertificate
 from shared.domain.deliveries import Delivery
 from shared.domain.facts import EntityKey
 from shared.domain.outcomes import Outcome
@@ -19,10 +22,14 @@ from shared.domain.settle import Effects
 from shared.pipeline.rebuild_bi import RebuildResult
 from tests.simulation.memory.casebook import MemoryCasebook
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
-from tests.simulation.memory.raw_store import MemoryRawStore
-from tests.simulation.town import WEBHOOK_SECRETS, Town
+from tests.simulation.memory.raw_store import MemoryRawStore, MemoryRejectedStore
+from tests.simulation.town import OPERATOR_SECRET, WEBHOOK_SECRETS, Town
 
 _WITH_MONEY = ("sale", "ticket", "payment", "refund")
+_SETTLING = ("accept", "write_off")
+_IN_TIME = timedelta(minutes=4)
+"""What takes less has arrived before its signature is stale."""
+_SECRETS = (*WEBHOOK_SECRETS.values(), OPERATOR_SECRET)
 
 
 class ViolationError(BaseException):
@@ -34,6 +41,15 @@ class ViolationError(BaseException):
         self.invariant = invariant
 
 
+class Posted(NamedTuple):
+    """A request as its sender knows it: what it bears, whether its signature holds, and whether its content makes sense."""
+
+    headers: frozenset[str]
+    signed_at: datetime
+    is_forged: bool
+    makes_sense: bool
+
+
 @dataclass
 class Auditor:
     """Watches one world."""
@@ -42,6 +58,7 @@ class Auditor:
     raw: MemoryRawStore
     ledger: MemoryLedgerStore
     casebook: MemoryCasebook
+    rejected: MemoryRejectedStore
     situations: Counter[str]
     acknowledged: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
     """By object name: the bytes that were answered with yes, and whether they made sense."""
@@ -50,8 +67,16 @@ class Auditor:
     _attempts: dict[str, int] = field(default_factory=dict)
     _paid_minor: dict[str, int] = field(default_factory=dict)
     _asked_for: set[str] = field(default_factory=set)
+    _posted: dict[bytes, list[Posted]] = field(default_factory=dict)
+    _dropped: dict[bytes, bool] = field(default_factory=dict)
+    _complete: set[tuple[str, str, date]] = field(default_factory=set)
 
     # At the door
+
+    def posted(self, request: Request, signed_at: datetime, *, is_forged: bool, makes_sense: bool) -> None:
+        """Hear of a request before the door sees it."""
+        told = Posted(frozenset(request.headers.values()), signed_at, is_forged, makes_sense)
+        self._posted.setdefault(request.body, []).append(told)
 
     def accepted(self, delivery: Delivery, body: bytes, *, is_forged: bool, makes_sense: bool) -> None:
         """Hear that the door said yes."""
@@ -61,9 +86,41 @@ class Auditor:
         self.situations["acknowledged"] += 1
         self.after_step()
 
-    def logged(self, line: str) -> None:
+    def readmitted(self, delivery: Delivery) -> None:
+        """Hear that what was turned away is forgotten there, because it was let in."""
+        told = self._told_by(delivery)
+        if told is None or told.is_forged:
+            self._violated("I12", f"a forged request of {delivery.provider} was readmitted")
+        self.acknowledged[delivery.object_name] = (delivery.body, told.makes_sense)
+        self.after_step()
+
+    def _told_by(self, delivery: Delivery) -> Posted | None:
+        bears = set(delivery.headers.values())
+        return next((each for each in self._posted.get(delivery.body, ()) if bears <= each.headers), None)
+
+    # In the office
+
+    def will_be_dropped(self, body: bytes, *, makes_sense: bool) -> None:
+        """Hear of a file before it is dropped."""
+        self._dropped[body] = makes_sense
+
+    def taken_away(self, body: bytes) -> None:
+        """Hear that a file has left the inbox: its bytes must be kept."""
+        kept = [name for name, each in self.raw.objects.items() if each.body == body and each.channel.value == "file"]
+        if not kept:
+            self._violated("I1", "a file was taken from the inbox and is not kept")
+        self.acknowledged.update((name, (body, self._dropped[body])) for name in kept)
+
+    def decided(self, delivery: Delivery) -> None:
+        """Hear that somebody was told that a decision stands."""
+        self.acknowledged[delivery.object_name] = (delivery.body, True)
+        self.after_step()
+
+    def logged(self, event: Mapping[str, Any]) -> None:
         """Hear a line of the log."""
-        for secret in WEBHOOK_SECRETS.values():
+        self.situations[f"logged: {event.get('event')}"] += 1
+        line = repr(dict(event))
+        for secret in _SECRETS:
             if secret in line:
                 self._violated("I12", "a line of the log holds a signing key")
         for name in self.town.names_of_people:
@@ -141,20 +198,30 @@ class Auditor:
         self._check_outcomes()
         self._check_model()
         self._check_nothing_open()
+        self._check_decisions()
+        self._check_released()
+        self._check_turned_away()
 
     def _check_outcomes(self) -> None:
         alarmed = {each.subject for each in self.casebook.exceptions()}
+        alarmed |= {told["subject"] for told in self._decisions().values() if told["decision"] in _SETTLING}
         for name, delivery in self.raw.objects.items():
             verdict = self.ledger.verdicts_by_id.get(delivery.delivery_id)
             if verdict is None:
                 self._violated("I5", f"{name} has no outcome")
             _, makes_sense = self.acknowledged.get(name, (b"", True))
             is_held = verdict.outcome in (Outcome.QUARANTINED, Outcome.FAILED, Outcome.CONFLICT)
-            if is_held is makes_sense and name in self.acknowledged:
+            is_copy = verdict.outcome is Outcome.DUPLICATE and self._is_held_elsewhere(delivery)
+            if is_held is makes_sense and name in self.acknowledged and not is_copy:
                 invariant = "I5" if makes_sense else "I13"
                 self._violated(invariant, f"{name} ended as {verdict.outcome.value}: {verdict.reason}")
             if is_held and delivery.delivery_id not in alarmed:
                 self._violated("I13", f"{name} ended as {verdict.outcome.value} and nobody is told")
+
+    def _is_held_elsewhere(self, copy: Delivery) -> bool:
+        """Return whether the same bytes came before and wait for somebody."""
+        same = [each.delivery_id for each in self.raw.objects.values() if each.body == copy.body]
+        return any(self.ledger.verdicts_by_id[each].outcome is Outcome.QUARANTINED for each in same)
 
     def _check_model(self) -> None:
         for key, true in self.town.truth.items():
@@ -171,6 +238,79 @@ class Auditor:
                 self._violated("I13", f"{status.job} {status.provider} is failing still: {status.error}")
         if self.ledger.outbox_depth():
             self._violated("I7", f"{self.ledger.outbox_depth()} fetches were never made")
+
+        for pause in self.casebook.pauses():
+            if pause.stands:
+                self._violated("I13", f"{pause.provider} answers and is paused still: {pause.reason}")
+        for exception in self.casebook.exceptions():
+            has_cause = exception.kind.value == "quarantined_delivery" or exception.subject in self._torn_between
+            if not has_cause:
+                self._violated("I13", f"{exception.kind.value} of {exception.subject} is open and has no cause")
+
+    @cached_property
+    def _torn_between(self) -> frozenset[str]:
+        """The subjects that the records themselves leave open: refunds in cash of a sale that was paid in several parts."""
+        company = self.town.season.company
+        return frozenset(
+            f"refund:betterez:{refund.id} refund_to_payment"
+            for refund in company.refunds.values()
+            if len(company.sales[refund.original_id].payments) > 1
+        )
+
+    def _check_decisions(self) -> None:
+        """Check that what people decided last stands, and that what they settled is not put before them again."""
+        open_now = {each.exception_id: each for each in self.casebook.exceptions()}
+        for exception_id, told in self._decisions().items():
+            values = self._values(f"decision:operator:{exception_id}")
+            if any(values.get(name) != told[name] for name in ("decision", "reason", "decided_by", "decided_at_ms")):
+                self._violated("I3", f"the last decision about {exception_id[:12]} is not what the ledger says")
+            again = open_now.get(exception_id)
+            if again and told["decision"] in _SETTLING and again.evidence_digest == told["evidence_digest"]:
+                self._violated("I13", f"{exception_id[:12]} was settled by a person and is open again")
+
+    def _decisions(self) -> dict[str, dict[str, Any]]:
+        """Return the last decision about each exception, from the bytes that are kept."""
+        told = [json.loads(each.body) for each in self.raw.objects.values() if each.provider == "operator"]
+        return {each["exception_id"]: each for each in sorted(told, key=lambda each: int(each["decided_at_ms"]))}
+
+    def _check_released(self) -> None:
+        """Check the lines of the wallet's reports, which overlap and come twice: as many, and as much, as was released."""
+        if any(makes_sense for makes_sense in self._dropped.values()):
+            lines = [str(key) for key in self.ledger.documents if str(key).startswith("settlement_line:mercadopago:")]
+            held = len(lines), sum(self._values(line)["net_minor"] for line in lines)
+            if held != self.town.wallet_released:
+                self._violated("I4", f"reports released {self.town.wallet_released}, and the ledger holds {held}")
+
+    def _check_turned_away(self) -> None:
+        """Check that nothing genuine is still turned away for want of the right secret."""
+        for delivery, reason in self.rejected.rejected():
+            told = self._told_by(delivery)
+            if reason != "signature_wrong" or told is None or told.is_forged:
+                continue
+            if delivery.received_at - told.signed_at < _IN_TIME:
+                self._violated("I5", f"a genuine delivery of {delivery.provider} is still turned away")
+
+    # Of each day
+
+    def certified_complete(self, certificates: Iterator[CompletenessCertificate]) -> None:
+        """Check each new certificate of a complete day against what the provider lists of it and the bytes that are kept."""
+        for each in certificates:
+            place = each.provider, each.kind.value, each.day
+            if not each.is_complete or place in self._complete:
+                continue
+            listed = self.town.listed(*place)
+            if each.listed != len(listed):
+                self._violated("I13", f"{place} is certified with {each.listed} and {len(listed)} are listed")
+            for key in listed:
+                if not self._values(key) or not self._is_in_the_bytes(key):
+                    self._violated("I13", f"{place} is certified as complete, and {key} is not here")
+            self._complete.add(place)
+            self.situations["a day was certified as complete"] += 1
+
+    def _is_in_the_bytes(self, key: str) -> bool:
+        parts = [part.encode() for part in key.split(":")[2:]]
+        bodies = (each.body for each in self.raw.objects.values())
+        return any(all(part in body for part in parts) for body in bodies)
 
     # In the warehouse
 

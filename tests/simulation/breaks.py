@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from itertools import count
+from typing import Any
 from unittest.mock import patch
 
 from shared.domain.deliveries import Delivery
@@ -16,11 +17,14 @@ from shared.domain.fold import Entity
 from shared.domain.money import Money
 from shared.domain.outcomes import Outcome
 from shared.domain.settle import Derivation, Effects, EventMark, _Settlement, settle
-from shared.pipeline import derive, rebuild_bi, receive
-from shared.pipeline.reconciliation import fetches, stragglers
+from shared.pipeline import derive, readmit, rebuild_bi, receive
+from shared.pipeline.reconciliation import completeness, exceptions, fetches, inbox, stragglers
 from shared.pipeline.reconciliation.recording import Report
-from shared.ports.raw_store import Created, RawStore
+from shared.pipeline.take_in import take_in
+from shared.ports.inbox import Dropped
+from shared.ports.raw_store import Created
 from shared.providers.betterez import translate as betterez
+from shared.providers.mercadopago import report
 from shared.providers.mercadopago import translate as mercadopago
 from shared.providers.toolkit import registry
 from tests.simulation.auditor import ViolationError
@@ -77,22 +81,14 @@ def _method(owner: Any, name: str, broken: Callable[..., Any]) -> Callable[[], A
 # I1, I2: the bytes
 
 
-class _Hopeful:
-    """A raw store that takes a failed write for a kept delivery."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-
-    async def create(self, delivery: Delivery) -> Created:
+async def _acknowledge_anyway(sound: Any, call: receive.Call, world: receive.Receiving, now: datetime) -> Delivery:
+    async def hopeful(delivery: Delivery) -> Created:
         try:
-            created: Created = await self._raw.create(delivery)
+            return await world.keep(delivery)
         except TransientError:
             return Created.CREATED
-        return created
 
-
-async def _acknowledge_anyway(sound: Any, call: receive.Call, world: receive.Receiving, now: datetime) -> Delivery:
-    delivery: Delivery = await sound(call, replace(world, raw=cast("RawStore", _Hopeful(world.raw))), now)
+    delivery: Delivery = await sound(call, replace(world, keep=hopeful), now)
     return delivery
 
 
@@ -110,6 +106,10 @@ def _tidy_up(sound: Any, store: MemoryRawStore, names: Sequence[str]) -> list[De
 # I3, I4: the fold and the mark
 
 
+def _number_rows_anew(sound: Any, line: Any, entity_id: str) -> Any:
+    return sound(line, f"{entity_id}-{next(_ROWS)}")
+
+
 def _latest_timestamp_wins(_sound: Any, entity: Entity, name: str, value: Value, stamp: Stamp) -> bool:
     standing = entity.registers.get(name)
     if standing is not None and standing[1].at_ms >= stamp.at_ms:
@@ -124,6 +124,24 @@ def _forget_the_mark(
     marked: EventMark = sound(settlement, derivation, reading, mark)
     settlement._effects.marks.clear()
     return marked
+
+
+# I1, I12: what people handle
+
+
+def _take_away_first(_sound: Any, taking: Any, dropped: Dropped) -> None:
+    body = taking._intake.inbox.read(dropped)
+    taking._intake.inbox.remove(dropped)
+    take_in(dropped.path, body, dropped.provider, taking._intake.taking, taking._world.clock.now())
+
+
+def _forget_first(_sound: Any, delivery: Delivery, world: readmit.Readmitting) -> None:
+    world.rejected.discard(delivery)
+    world.raw.create_all([delivery])
+
+
+def _let_everybody_in(_sound: Any, *_: Any) -> None:
+    """Find no reason against anybody."""
 
 
 # I5, I6: outcomes and amounts
@@ -185,6 +203,14 @@ async def _log_the_body(sound: Any, call: receive.Call, world: receive.Receiving
     return delivery
 
 
+def _certify_with_gaps(sound: Any, *args: Any) -> Any:
+    return replace(sound(*args), gaps=(), gap_count=0)
+
+
+def _note_nothing(_sound: Any, *_: Any) -> dict[str, int]:
+    return {}
+
+
 def _guess_unknown_events(_sound: Any, *_: Any) -> Any:
     return [], []
 
@@ -194,8 +220,14 @@ def _do_not_look_at_the_quarantined() -> AbstractContextManager[Any]:
     return patch.object(Outcome, "needs_attention", property(lambda outcome: outcome in seen))
 
 
+_ROWS = count()
+
 BREAKS = (
     Break("I1", "the door takes a failed write for a kept delivery", _method(receive, "receive", _acknowledge_anyway)),
+    Break(
+        "I1", "a file leaves the inbox before its bytes are kept", _method(inbox._TakingAll, "_keep", _take_away_first)
+    ),
+    Break("I1", "what was turned away is forgotten before it is kept", _method(readmit, "_enter", _forget_first)),
     Break("I2", "reading a raw object writes its JSON back tidied up", _method(MemoryRawStore, "read_all", _tidy_up)),
     Break(
         "I3",
@@ -203,6 +235,12 @@ BREAKS = (
         _method(Entity, "_join_latest", _latest_timestamp_wins),
     ),
     Break("I4", "the mark of an event is not written", _method(_Settlement, "_mark", _forget_the_mark)),
+    Break(
+        "I4",
+        "the same row of a report is another one in each file",
+        _method(report, "_fact", _number_rows_anew),
+        ("I5",),
+    ),
     Break(
         "I5",
         "a delivery that cannot be read is dropped without an outcome",
@@ -222,12 +260,17 @@ BREAKS = (
     ),
     Break("I9", "a month is published whatever its checks say", _method(rebuild_bi, "judge", _believe)),
     Break("I12", "signatures are not checked", _method(receive, "verify", _trust_everybody)),
+    Break("I12", "readmission trusts whoever was turned away", _method(readmit, "_why_refused", _let_everybody_in)),
     Break("I12", "the door logs the bodies that it receives", _method(receive, "receive", _log_the_body)),
     Break(
         "I13",
         "an unknown event type is taken for one without money",
         _method(betterez, "refuse_event_type", _guess_unknown_events),
     ),
+    Break(
+        "I13", "a day is certified whatever is missing of it", _method(completeness, "certificate", _certify_with_gaps)
+    ),
+    Break("I13", "what people decide closes nothing", _method(exceptions, "note_decisions", _note_nothing)),
     Break("I13", "nobody is told of quarantined deliveries", _do_not_look_at_the_quarantined),
 )
 """Every break, in the order of the invariants."""

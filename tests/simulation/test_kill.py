@@ -184,9 +184,10 @@ def _copied(world: World, home: Path) -> None:
         kept = list(world.raw.deliveries(ALL_TIME))
         parts.raw.create_all(kept)
         names = [each.object_name for each in kept]
-        derive(names, Deriving(world.town.providers, parts.raw, parts.ledger, "copied"), NOW)
+        derive(names, Deriving(world.deriving.providers, parts.raw, parts.ledger, "copied"), NOW)
+        certificates = list(world.casebook.completeness())
         for run in reversed(world.casebook.runs(limit=10_000)):
-            parts.casebook.record_run(run)
+            parts.casebook.record_run(run, (), [each for each in certificates if each.run_id == run.run_id])
 
 
 def test_a_rebuild_that_is_killed_leaves_what_was_published(opened: tuple[Town, ...], tmp_path: Path) -> None:
@@ -196,6 +197,7 @@ def test_a_rebuild_that_is_killed_leaves_what_was_published(opened: tuple[Town, 
     home = tmp_path / "home"
     _copied(world, home)
     with _rebuilding(home) as parts:
+        assert state_hash(parts.ledger.entities()) == world.hash
         result = rebuild(parts, build_id="first", as_of=NOW)
         assert result.certified
         assert not result.refused

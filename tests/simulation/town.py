@@ -9,21 +9,36 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any, cast
 
-from local.simulator import API_SECRETS, Api, ApiServer, Season
+from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Season
 from shared.domain.errors import NotFoundError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.times import Window
-from shared.ports.provider import ApiAccess, Fetched, Listed, Provider, ProviderApi
+from shared.ports.provider import (
+    ApiAccess,
+    Fetched,
+    Listed,
+    ManifestListed,
+    Provider,
+    ProviderApi,
+    ShiftTotals,
+    Undelivered,
+)
 from shared.providers.toolkit import registry
 
 PROVIDERS = ("betterez", "stripe", "mercadopago")
 WEBHOOK_SECRETS = {"betterez": "btrz-key-of-a-town", "stripe": "whsec_key-of-a-town", "mercadopago": "mp-key-of-a-town"}
+OPERATOR_SECRET = "key-of-the-people-of-a-town"
 
 SEASONS = (193, 1494, 229, 100)
 """Seeds of seasons that together hold every kind of event and happening that two days can hold."""
+UNDELIVERED = Chaos(loss_share=0.1, undelivered_share=1.0)
+"""Which of its events the platform lists as undelivered, whether or not they come."""
 _FIRST_DAY = date(2026, 1, 4)
 """A Sunday: two days from it hold a Monday, on which the processors pay out."""
+_DAY_MS = 86_400_000
+_BUENOS_AIRES_MS = -3 * 3_600_000
 
 _TICKET_STATUS = {
     "paid": "open",
@@ -42,6 +57,8 @@ class RecordedApi:
     api: ProviderApi
     listings: dict[tuple[EntityKind, Window], tuple[Listed, ...]] = field(default_factory=dict)
     answers: dict[EntityKey, Fetched | None] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
+    """What it tells beside entities, by method and argument."""
 
     def list_window(self, kind: EntityKind, window: Window) -> Iterator[Listed]:
         """Yield what the provider lists."""
@@ -60,6 +77,30 @@ class RecordedApi:
         if answer is None:
             raise NotFoundError(f"the provider does not know {key}")
         return answer
+
+    def list_manifests(self, day: date) -> Iterator[ManifestListed]:
+        """Yield the trips of one travel day."""
+        yield from self._recorded("list_manifests", day)
+
+    def list_totals(self, day: date) -> Iterator[ShiftTotals]:
+        """Yield what the cash sessions of one day came to."""
+        yield from self._recorded("list_totals", day)
+
+    def list_undelivered(self) -> Iterator[Undelivered]:
+        """Yield what the provider could not deliver."""
+        yield from self._recorded("list_undelivered")
+
+    def fetch_undelivered(self, undelivered_id: str) -> Fetched:
+        """Return one entry of that list."""
+        (answer,) = self._recorded("fetch_undelivered", undelivered_id)
+        return cast("Fetched", answer)
+
+    def _recorded(self, method: str, *asked: date | str) -> tuple[Any, ...]:
+        place = method, " ".join(map(str, asked))
+        if place not in self.accounts:
+            answer = getattr(self.api, method)(*asked)
+            self.accounts[place] = (answer,) if isinstance(answer, Fetched) else tuple(answer)
+        return self.accounts[place]
 
     def close(self) -> None:
         """Leave the connection to whoever opened it."""
@@ -107,6 +148,29 @@ class Town:
                 truth[f"refund:mercadopago:{returned.id}"] = {"amount_minor": returned.amount_minor, "currency": "ARS"}
         return truth
 
+    def listed(self, provider: str, kind: str, day: date) -> list[str]:
+        """Return the keys of what a provider listed of a day, Buenos Aires time, as its answers were recorded."""
+        api = self.apis[provider]
+        if kind == "manifest":
+            return [str(trip.listed.key) for trip in api.list_manifests(day)]
+        start_ms = (day - date(1970, 1, 1)).days * _DAY_MS - _BUENOS_AIRES_MS
+        told = {
+            str(each.key)
+            for (asked, _), listing in list(api.listings.items())
+            for each in listing
+            if asked.value == kind and each.occurred_at_ms is not None
+            if start_ms <= each.occurred_at_ms < start_ms + _DAY_MS
+        }
+        return sorted(told)
+
+    @cached_property
+    def wallet_released(self) -> tuple[int, int]:
+        """How many rows the wallet's release reports have, and what they come to, in centavos; from the company's records."""
+        payments = self.season.company.wallet.payments.values()
+        refunds = [refund for payment in payments for refund in payment.refunds]
+        released = sum(payment.amount_minor - payment.fee_minor for payment in payments)
+        return len(payments) + len(refunds), released - sum(refund.amount_minor for refund in refunds)
+
     @cached_property
     def names_of_people(self) -> frozenset[str]:
         """Last names and addresses of passengers: what no log may hold."""
@@ -126,7 +190,8 @@ def towns(seeds: tuple[int, ...] = SEASONS, *, sales: int = 20, days: int = 2) -
 
 
 def _town(season: Season, stack: ExitStack) -> Town:
-    server = stack.enter_context(ApiServer(Api(season.company)))
+    undelivered = Plan(season, UNDELIVERED).undelivered()
+    server = stack.enter_context(ApiServer(Api(season.company, undelivered=undelivered)))
     providers = {name: registry.load(name) for name in PROVIDERS}
     apis = {}
     for name, provider in providers.items():

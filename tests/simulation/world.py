@@ -5,27 +5,35 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 
 from local.simulator import Chaos, Kind, Plan, Send
+from shared.domain.decisions import OPERATOR
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.settle import Effects
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window, to_ms
+from shared.pipeline import decide, keeping, readmit, reconcile, take_in
 from shared.pipeline import derive as deriving
 from shared.pipeline import receive as receiving
-from shared.pipeline import reconcile
+from shared.pipeline.rebuild_bi import Rebuilding, RebuildResult, rebuild
 from shared.pipeline.reconciliation.transactions import weeks_of
+from shared.ports.warehouse import Warehouse
+from shared.providers.operator.signature import sign
+from shared.providers.toolkit import registry
 from tests.simulation.auditor import Auditor
 from tests.simulation.director import Director, Fate
 from tests.simulation.guarded import guarded
 from tests.simulation.memory.casebook import MemoryCasebook
 from tests.simulation.memory.event_bus import MemoryEventBus
+from tests.simulation.memory.inbox import MemoryInbox
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
 from tests.simulation.memory.raw_store import MemoryRawStore, MemoryRejectedStore
+from tests.simulation.office import Office, TownSecrets
 from tests.simulation.town import PROVIDERS, WEBHOOK_SECRETS, Town
 
 MORNING_AFTER = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -34,8 +42,16 @@ PASSES_MAX = 12
 _STORM_ACTIONS_MAX = 6_000
 _ATTEMPTS_IN_A_STORM_MAX = 12
 _ON_STAGE_MAX = 4
-_DEADLIER = {"stragglers": 5, "awaited": 5, "fetches": 25, "exceptions": 5}
+_DECIDING_BEFORE = 1
+"""Before which pass of the peace people decide about what is left."""
+_GIVES_UP = 0.5
+"""How often a sender gives up that a wrong secret turns away: what it sent comes by readmission or not at all."""
+_DEADLIER = {
+    "stragglers": 5, "awaited": 5, "fetches": 25, "exceptions": 5, "inbox": 25, "decide": 25, "readmit": 5,
+}  # fmt: skip
 """By what the chance to die at a store is multiplied: verbs that take few steps would hardly ever die at each of them."""
+_CALLS_AS_ONE = {"rebuild": 100}
+"""Verbs of hundreds of steps would never come to an end: so many of their calls are as dangerous as one of another."""
 _JOBS = tuple(job.name for job in reconcile.JOBS)
 
 
@@ -54,6 +70,8 @@ class Weather:
     """That a request is under way for longer than its signature is good for."""
     job: float = 0.0
     """That a job of reconcile is started."""
+    office: float = 0.0
+    """That the company's people do something, or that a provider goes down for a while."""
 
     @classmethod
     def of(cls, random: Random) -> "Weather":
@@ -67,6 +85,7 @@ class Weather:
             answer_lost=0.03 * force,
             late=0.02,
             job=0.012,
+            office=0.02,
         )
 
 
@@ -109,18 +128,6 @@ class SimClock:
         self.instant += span
 
 
-class TownSecrets:
-    """Secrets of one live version each."""
-
-    def versions(self, name: str) -> tuple[str, ...]:
-        """Return the signing key of a provider."""
-        return (WEBHOOK_SECRETS[name.removesuffix("-webhook")],)
-
-    def refresh(self, name: str) -> tuple[str, ...]:
-        """Return the same: nothing is rotated here."""
-        return self.versions(name)
-
-
 class World:
     """One world in one town. `decide` overrules the weather's fate of each port call: crashes at one chosen step."""
 
@@ -130,6 +137,8 @@ class World:
         random: Random,
         weather: Weather = CALM,
         decide: Callable[[str, str], Fate] | None = None,
+        *,
+        people_err: bool = False,
     ) -> None:
         """Build everything, empty."""
         self.town = town
@@ -138,43 +147,67 @@ class World:
         self.situations: Counter[str] = Counter()
         self.clock = SimClock()
         self.raw = MemoryRawStore()
-        self.rejected = MemoryRejectedStore()
+        self.rejected = MemoryRejectedStore(discarded=self._readmitted)
+        self.inbox = MemoryInbox(self._taken_away)
+        self.secrets = TownSecrets()
         self.casebook = MemoryCasebook()
         self.director = Director(random, decide or self._fate, self._watch)
         self.bus = MemoryEventBus(random, weather.again)
         self.ledger = MemoryLedgerStore(self._between, self._committed)
-        self.auditor = Auditor(town, self.raw, self.ledger, self.casebook, self.situations)
+        self.auditor = Auditor(town, self.raw, self.ledger, self.casebook, self.rejected, self.situations)
         self._numbers = count(1)
+        self._down_until: dict[str, datetime] = {}
+        self._people_err = people_err
         self._wire()
 
     def _wire(self) -> None:
         director = self.director
         raw, ledger = guarded(self.raw, "raw", director), guarded(self.ledger, "ledger", director)
         bus = guarded(self.bus, "bus", director)
+        casebook = guarded(self.casebook, "casebook", director)
+        rejected = guarded(self.rejected, "rejected", director)
+        operator = registry.load(OPERATOR)
         self.subscription = bus
         self.receiving = receiving.Receiving(
             providers=self.town.providers,
-            secrets=TownSecrets(),
-            raw=raw,
-            rejected=self.rejected,
-            bus=bus,
+            secrets=self.secrets,
+            keep=keeping.one_by_one(raw, bus),
+            rejected=rejected,
             new_delivery_id=self.new_id,
         )
-        self.deriving = deriving.Deriving(self.town.providers, raw, ledger, "simulated")
+        self.deriving = deriving.Deriving({**self.town.providers, OPERATOR: operator}, raw, ledger, "simulated")
         self.reconciling = reconcile.Reconciling(
             counterparties={
                 name: reconcile.Counterparty(
-                    self.town.providers[name].capabilities, guarded(self.town.apis[name], "api", director)
+                    self.town.providers[name].capabilities, guarded(self.town.apis[name], f"api.{name}", director)
                 )
                 for name in PROVIDERS
             },
             raw=raw,
             bus=bus,
             ledger=ledger,
-            casebook=guarded(self.casebook, "casebook", director),
+            casebook=casebook,
             clock=self.clock,
             new_delivery_id=self.new_id,
             new_run_id=self.new_id,
+            providers=PROVIDERS,
+            dead_letters=bus,
+            code_version="simulated",
+            intake=take_in.Intake(
+                guarded(self.inbox, "inbox", director), take_in.TakingIn(PROVIDERS, raw, bus, self.new_id)
+            ),
+        )
+        self.office = Office(
+            season=self.town.season,
+            deciding=decide.Deciding(operator, sign, self.secrets, casebook, ledger, raw, bus, self.new_id),
+            readmitting=readmit.Readmitting(self.town.providers, self.secrets, raw, rejected, bus),
+            secrets=self.secrets,
+            casebook=self.casebook,
+            inbox=self.inbox,
+            auditor=self.auditor,
+            random=self.random,
+            situations=self.situations,
+            may_err=self._people_err,
         )
 
     def new_id(self, now: datetime) -> str:
@@ -186,7 +219,10 @@ class World:
     def _fate(self, actor: str, call: str) -> Fate:
         if not actor or self.weather is CALM:
             return Fate.NOTHING
-        drawn = self.random.random()
+        if self._is_down(call):
+            self.situations["a provider was down for a while"] += 1
+            return Fate.FAIL_BEFORE
+        drawn = self.random.random() * _CALLS_AS_ONE.get(actor, 1)
         is_after = self.random.random() < 0.5
         die = self.weather.die * (1 if call.startswith("api.") else _DEADLIER.get(actor, 1))
         if drawn < die:
@@ -197,6 +233,10 @@ class World:
             return Fate.FAIL_AFTER if is_after else Fate.FAIL_BEFORE
         return Fate.NOTHING
 
+    def _is_down(self, call: str) -> bool:
+        until = self._down_until.get(call.split(".")[1]) if call.startswith("api.") else None
+        return until is not None and self.clock.instant < until
+
     def _watch(self, _call: str) -> None:
         self.auditor.after_step()
 
@@ -206,19 +246,28 @@ class World:
     def _committed(self, effects: Effects) -> None:
         self.auditor.committed(effects)
 
+    def _readmitted(self, delivery: Delivery) -> None:
+        self.auditor.readmitted(delivery)
+
+    def _taken_away(self, body: bytes) -> None:
+        self.auditor.taken_away(body)
+
     # The verbs
 
     def receive(self, posting: Posting, signed_at: datetime) -> bool:
         """Let the door take one request; return whether its sender heard a yes."""
         send = _numbered(posting)
         request = send.request(WEBHOOK_SECRETS, signed_at)
+        self.auditor.posted(request, signed_at, is_forged=posting.is_forged, makes_sense=posting.makes_sense)
         call = receiving.Call(send.emission.provider, request.target, request.headers, request.body)
         try:
             delivery = asyncio.run(receiving.receive(call, self.receiving, self.clock.now()))
         except RefusedError as refused:
             self.situations[f"refused: {refused.refusal.value}"] += 1
             if not posting.is_forged:
-                self.situations["a genuine request was too late and came again"] += 1
+                is_turned_away = send.emission.provider in self.secrets.wrong
+                what = "was turned away by a wrong secret" if is_turned_away else "was too late and came again"
+                self.situations[f"a genuine request {what}"] += 1
             return False
         except TransientError:
             self.situations["the door asked to be called again"] += 1
@@ -253,6 +302,9 @@ class World:
             self.situations["a difference was closed"] += run.closed
             self.situations["a lost delivery was announced again"] += run.counts.get("announced_again", 0)
             self.situations["something was fetched"] += run.counts.get("fetched", 0)
+            self.situations["a file was taken in"] += run.counts.get("taken_in", 0) if job == "inbox" else 0
+            self.situations["a file was set aside"] += run.counts.get("set_aside", 0)
+        self.auditor.certified_complete(self.casebook.completeness())
         return runs
 
     # The story
@@ -266,12 +318,17 @@ class World:
         """Let everything arrive, be derived and be reconciled, without accidents, until nothing changes any more."""
         self.weather = CALM
         self.director.finish()
+        self.office.readmit()
+        while self.office.to_drop:
+            self.office.drop_next()
         for posting in waiting:
             self.receive(posting, self.clock.now())
         self._drain()
-        for _ in range(PASSES_MAX):
+        for number in range(PASSES_MAX):
+            if number == _DECIDING_BEFORE:
+                self.office.decide(self.clock.now)
             self.clock.put_forward(timedelta(hours=1))
-            runs = [run for job in _JOBS for run in self.reconcile(job, self.town.window)]
+            runs = [run for job in _JOBS for run in self.reconcile(job, self._whole_window)]
             derived = self._drain()
             if not derived and not any(run.opened or run.closed or run.has_failed for run in runs):
                 break
@@ -283,9 +340,19 @@ class World:
         self.auditor.same_state("I8", "replaying the raw store into an empty ledger", self.hash, self._replayed(kept))
 
     @property
+    def _whole_window(self) -> Window:
+        """All that a storm looked at: whole weeks, from the Monday before the first day."""
+        return Window(weeks_of(self.town.window)[0].start, self.town.window.end)
+
+    @property
     def hash(self) -> str:
         """The state hash of the ledger."""
         return state_hash(self.ledger.entities())
+
+    @property
+    def hash_of_told(self) -> str:
+        """The state hash of what providers tell, without what people decide: no other run has the same decisions."""
+        return state_hash(each for each in self.ledger.entities() if each.key.provider != OPERATOR)
 
     def _replayed(self, deliveries: Sequence[Delivery]) -> str:
         empty = MemoryLedgerStore()
@@ -316,6 +383,38 @@ class World:
         self._aftermath()
         return waiting
 
+    def rebuild(self, warehouse: Warehouse, name: str) -> RebuildResult:
+        """Rebuild the analytics layer from the world as it stands, and let the auditor see what is certified."""
+        director = self.director
+        parts = Rebuilding(
+            self.deriving.raw,
+            self.deriving.ledger,
+            self.reconciling.casebook,
+            guarded(warehouse, "warehouse", director),
+            "simulated",
+        )
+        now = self.clock.now()
+        result = rebuild(parts, build_id=f"{self.new_id(now)}-{name}", as_of=now)
+        self.auditor.published(result)
+        return result
+
+    def rebuild_in_a_storm(self, warehouse: Warehouse) -> None:
+        """Rebuild while others derive, reconcile and rebuild too, in the weather of the storm, with gaps still open."""
+        for name in ("early", "beside"):
+            self.director.start("rebuild", partial(self._rebuild_or_fail, warehouse, name))
+        self.director.start("derive", lambda: self._derive_in_a_storm(8))
+        self._start_job("transactions")
+        self.director.finish()
+
+    def _rebuild_or_fail(self, warehouse: Warehouse, name: str) -> None:
+        self.situations["two rebuilds at once"] += sum(each.name == "rebuild" for each in self.director.actors) > 1
+        try:
+            result = self.rebuild(warehouse, name)
+        except TransientError:
+            self.situations["a rebuild failed and published nothing"] += 1
+            return
+        self.situations["a month was refused while gaps were open"] += len(result.refused)
+
     def _aftermath(self) -> None:
         """Let every job run in the same weather, now and then twice at once, with deriving beside it."""
         for job in _JOBS * 2:
@@ -333,6 +432,8 @@ class World:
             self.director.go_on()
         elif self.random.random() < self.weather.job:
             self._start_job(self.random.choice(_JOBS))
+        elif self.random.random() < self.weather.office:
+            self._start_in_the_office()
         elif waiting and self.random.random() < 0.6:
             self._start_receiving(waiting)
         else:
@@ -359,6 +460,26 @@ class World:
 
         self.director.start(job, work)
 
+    def _start_in_the_office(self) -> None:
+        """Let people do something, or a provider go down for a while."""
+        act = self.random.choice(("drop", "drop", "decide", "mistype", "readmit", "outage", "outage"))
+        if act == "drop":
+            self.office.drop_next()
+        elif act == "mistype":
+            self.office.mistype_a_secret()
+        elif act == "outage":
+            span = timedelta(minutes=self.random.choice((5, 60, 240)))
+            self._down_until[self.random.choice(PROVIDERS)] = self.clock.instant + span
+        else:
+            work = self.office.readmit if act == "readmit" else lambda: self.office.decide(self.clock.now)
+            self.director.start(act, lambda: self._or_give_up(act, work))
+
+    def _or_give_up(self, act: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except TransientError:
+            self.situations[f"{act} failed and said so"] += 1
+
     def _start_receiving(self, waiting: list[Posting]) -> None:
         posting = waiting.pop(self.random.randrange(min(len(waiting), 30)))
         signed_at = self.clock.now()
@@ -367,7 +488,8 @@ class World:
 
         def work() -> None:
             was_heard = self.receive(posting, signed_at) and self.random.random() >= self.weather.answer_lost
-            if (was_heard or posting.is_forged) and posting in waiting:
+            gives_up = posting.send.emission.provider in self.secrets.wrong and self.random.random() < _GIVES_UP
+            if (was_heard or posting.is_forged or gives_up) and posting in waiting:
                 waiting.remove(posting)
 
         # Until its sender has heard a yes it will come again, whatever becomes of this attempt.
@@ -397,4 +519,4 @@ def clean_hash(town: Town) -> str:
     """Return the state hash of an undisturbed run in order."""
     world = World(town, Random(0))  # noqa: S311  a seed is the point
     world.find_peace(postings_of(town, Chaos()))
-    return world.hash
+    return world.hash_of_told

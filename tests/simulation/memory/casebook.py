@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
+from shared.domain.completeness import CompletenessCertificate
+from shared.domain.decisions import Decision
 from shared.domain.facts import EntityKind
-from shared.domain.findings import ExceptionKind, FinanceException, Sighting
+from shared.domain.findings import ExceptionKind, FinanceException, Sighting, decided, seen_again
+from shared.domain.pauses import Pause
 from shared.domain.reconciliation import Difference, Mismatch, ReconciliationRun, conclude
 from shared.domain.times import Window
 from shared.ports.casebook import JobStatus
@@ -23,9 +26,16 @@ class MemoryCasebook:
         self._closed_differences: list[Difference] = []
         self._open_exceptions: dict[str, FinanceException] = {}
         self._closed_exceptions: list[FinanceException] = []
+        self._certificates: list[CompletenessCertificate] = []
+        self._pauses: dict[str, Pause] = {}
 
-    def record_run(self, run: ReconciliationRun, found: Sequence[Mismatch] = ()) -> ReconciliationRun:
-        """Keep a run and what it changes."""
+    def record_run(
+        self,
+        run: ReconciliationRun,
+        found: Sequence[Mismatch] = (),
+        certificates: Sequence[CompletenessCertificate] = (),
+    ) -> ReconciliationRun:
+        """Keep a run and what it changes and certifies."""
         if run.run_id in self._runs:
             return self._runs[run.run_id]
         if run.window is not None and run.kind is not None and not run.has_failed:
@@ -38,6 +48,8 @@ class MemoryCasebook:
                     self._closed_differences.append(difference)
             run = concluded.run
         self._runs[run.run_id] = run
+        if certificates:
+            self._certificates = sorted((*self._certificates, *certificates), key=lambda each: each.order)
         return run
 
     def runs(self, job: str | None = None, limit: int = 100) -> list[ReconciliationRun]:
@@ -80,12 +92,10 @@ class MemoryCasebook:
     def see_exceptions(self, found: Sequence[FinanceException]) -> int:
         """Open or refresh."""
         before = set(self._open_exceptions)
-        for seen in found:
-            known = self._open_exceptions.get(seen.exception_id)
-            if known is None:
-                self._open_exceptions[seen.exception_id] = seen
-            elif seen.last_seen_at >= known.last_seen_at:
-                self._open_exceptions[seen.exception_id] = replace(seen, opened_at=known.opened_at)
+        for exception in found:
+            seen = seen_again(self._latest(exception.exception_id), exception)
+            if seen is not None:
+                self._put(seen)
         return len(set(self._open_exceptions) - before)
 
     def close_unseen(self, kinds: Collection[ExceptionKind], by: Sighting) -> int:
@@ -101,6 +111,16 @@ class MemoryCasebook:
         """Close these."""
         named = [self._open_exceptions[each] for each in exception_ids if each in self._open_exceptions]
         return self._close(named, closed_at)
+
+    def note_decisions(self, decisions: Sequence[Decision], at: datetime) -> int:
+        """Note decisions, and close what they settle."""
+        before = len(self._open_exceptions)
+        for decision in decisions:
+            latest = self._latest(decision.exception_id)
+            noted = decided(latest, decision, at) if latest else None
+            if noted is not None:
+                self._put(noted)
+        return before - len(self._open_exceptions)
 
     def exceptions(
         self,
@@ -121,6 +141,24 @@ class MemoryCasebook:
             ):
                 yield each
 
+    def completeness(self, first: date = date.min, last: date = date.max) -> Iterator[CompletenessCertificate]:
+        """Yield the certificates that stand."""
+        standing = {(each.day, each.provider, each.kind.value): each for each in self._certificates}
+        yield from (standing[place] for place in sorted(standing) if first <= place[0] <= last)
+
+    def certificates_of(self, provider: str, kind: EntityKind, day: date) -> list[CompletenessCertificate]:
+        """Return every certificate of a day."""
+        wanted = (provider, kind, day)
+        return [each for each in self._certificates if (each.provider, each.kind, each.day) == wanted]
+
+    def keep_pause(self, pause: Pause) -> None:
+        """Keep the pause."""
+        self._pauses[pause.provider] = pause
+
+    def pauses(self) -> list[Pause]:
+        """Return the pauses by provider."""
+        return [self._pauses[provider] for provider in sorted(self._pauses)]
+
     def _standing(self, run: ReconciliationRun, window: Window, found: Sequence[Mismatch]) -> list[Difference]:
         again = {mismatch.difference_id for mismatch in found}
         return [
@@ -133,6 +171,22 @@ class MemoryCasebook:
                 and each.window.end <= window.end
             )
         ]
+
+    def _latest(self, exception_id: str) -> FinanceException | None:
+        episodes = [each for each in self._closed_exceptions if each.exception_id == exception_id]
+        return self._open_exceptions.get(exception_id) or max(episodes, key=lambda each: each.opened_at, default=None)
+
+    def _put(self, exception: FinanceException) -> None:
+        """Write an episode in the place of the one that was opened at the same moment."""
+        identity = (exception.exception_id, exception.opened_at)
+        self._closed_exceptions = [
+            each for each in self._closed_exceptions if (each.exception_id, each.opened_at) != identity
+        ]
+        self._open_exceptions.pop(exception.exception_id, None)
+        if exception.is_open:
+            self._open_exceptions[exception.exception_id] = exception
+        else:
+            self._closed_exceptions.append(exception)
 
     def _close(self, exceptions: Iterable[FinanceException], closed_at: datetime) -> int:
         closed = [replace(each, closed_at=closed_at) for each in exceptions]

@@ -1,7 +1,7 @@
 """The raw stores in memory: create-only, byte for byte; what the door rejected is kept apart."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 
 from shared.domain.deliveries import Delivery
@@ -60,9 +60,12 @@ class MemoryRawStore:
 class MemoryRejectedStore:
     """RejectedStore in a list, bounded by the bytes of its bodies."""
 
-    def __init__(self, capacity_bytes: int = 64 * 1024 * 1024) -> None:
-        """Start empty."""
+    def __init__(
+        self, capacity_bytes: int = 64 * 1024 * 1024, discarded: Callable[[Delivery], None] = lambda _: None
+    ) -> None:
+        """Start empty. `discarded` is told of each delivery that is forgotten because it was let in."""
         self._capacity_bytes = capacity_bytes
+        self._discarded = discarded
         self._held: list[tuple[Delivery, str]] = []
         self._counts: Counter[str] = Counter()
 
@@ -79,9 +82,11 @@ class MemoryRejectedStore:
         """Yield what is kept, oldest first."""
         yield from list(self._held)
 
-    def discard(self, delivery_id: str) -> None:
+    def discard(self, delivery: Delivery) -> None:
         """Forget one."""
-        self._held = [each for each in self._held if each[0].delivery_id != delivery_id]
+        if any(each.delivery_id == delivery.delivery_id for each, _ in self._held):
+            self._discarded(delivery)
+        self._held = [each for each in self._held if each[0].delivery_id != delivery.delivery_id]
 
     def counts(self) -> dict[str, int]:
         """Return how many were kept by reason, and how many were dropped."""
