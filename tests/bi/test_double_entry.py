@@ -620,3 +620,14 @@ def test_refuses_a_movement_that_says_nothing(season: SmallSeason, world: SmallW
     assert {check for checks in refusals(world.rebuild("build-1")).values() for check in checks} == {
         "mart.movement_settlement.says_what_it_moved"
     }
+
+
+def test_refuses_every_month_for_a_rule_that_is_not_of_the_chart(
+    season: SmallSeason, world: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asiento refuses all months while a rule posts to an account that its chart does not have, used or not."""
+    altered(monkeypatch, "mart.posting_rule", "('no_show_kept', 'unearned_fares'", "('no_show_kept', 'unearned_fairs'")
+    world.keep_and_derive(season.deliveries)
+    found = refusals(world.rebuild("build-1"))
+    assert found.keys() >= {JAN_A, JAN_B, FEB_A}
+    assert all("mart.posting_rule.uses_the_chart" in names for names in found.values())

@@ -82,3 +82,75 @@ def test_money_shows_major_units() -> None:
         "CLP 700",
         "KWD 0.001",
     ]
+
+
+def test_a_currency_has_the_decimals_of_the_standard() -> None:
+    """Asiento counts the minor units of each currency as ISO 4217 does, and knows no currency beyond those listed."""
+    two = "ARS BOB BRL CAD COP CRC EUR GBP GTQ MXN PEN USD UYU"
+    expected = dict.fromkeys(two.split(), 2) | dict.fromkeys(("CLP", "JPY", "PYG"), 0) | {"KWD": 3}
+    assert expected == CURRENCY_DECIMALS
+
+
+def test_zero_has_no_sign() -> None:
+    """Asiento shows nothing as nothing, not as a debt."""
+    assert [str(Money("ARS", 0)), str(Money("CLP", 0))] == ["ARS 0.00", "CLP 0"]
+
+
+def test_believes_ten_trillion_and_no_more() -> None:
+    """Asiento believes amounts up to ten trillion of a currency with two decimals, either way, and not one centavo more."""
+    assert [Money("ARS", sign * 10**15).amount_minor for sign in (1, -1)] == [10**15, -(10**15)]
+    for beyond in (10**15 + 1, -(10**15) - 1):
+        with pytest.raises(UnreadableError) as refused:
+            Money("ARS", beyond)
+        assert refused.value.reason is Quarantine.AMOUNT_OUT_OF_RANGE
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount_minor", "reason"),
+    [
+        ("ARS", True, Quarantine.WRONG_TYPE),
+        ("ARS", "5", Quarantine.WRONG_TYPE),
+        ("XXX", 5, Quarantine.UNKNOWN_CURRENCY),
+        (["ARS"], 5, Quarantine.UNKNOWN_CURRENCY),
+    ],
+)
+def test_money_is_money_however_it_is_made(currency: str, amount_minor: int, reason: Quarantine) -> None:
+    """Asiento makes no amount of what is no integer or no currency, also where no reader stands before it."""
+    with pytest.raises(UnreadableError) as refused:
+        Money(currency, amount_minor)
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("amount", [Decimal("0E-400"), Decimal("0E+400"), Decimal("-0.00")])
+def test_zero_is_zero_with_any_exponent(amount: Decimal) -> None:
+    """Asiento reads a zero as zero, however it is written."""
+    assert from_major(amount, "ARS") == Money("ARS", 0)
+
+
+def test_tells_what_is_too_fine_from_what_is_out_of_reach() -> None:
+    """Asiento expands numbers of up to thirty powers of ten; beyond, it says that the amount is out of range."""
+    reasons = []
+    for amount in (Decimal("1E-30"), Decimal("1E-31")):
+        with pytest.raises(UnreadableError) as refused:
+            from_major(amount, "ARS")
+        reasons.append(refused.value.reason)
+    assert reasons == [Quarantine.EXCESS_PRECISION, Quarantine.AMOUNT_OUT_OF_RANGE]
+
+
+@pytest.mark.parametrize("amount", [Decimal("Infinity"), Decimal("NaN"), Decimal("1E+400"), "100", None])
+def test_scaled_units_are_integers(amount: object) -> None:
+    """Asiento takes scaled and minor units from integers alone, and says so of anything else."""
+    with pytest.raises(UnreadableError) as refused:
+        from_scaled(amount, 100_000, "ARS")
+    assert refused.value.reason is Quarantine.WRONG_TYPE
+    with pytest.raises(UnreadableError) as refused:
+        from_minor(amount, "ARS")
+    assert refused.value.reason is Quarantine.WRONG_TYPE
+
+
+def test_a_text_of_forty_characters_may_be_an_amount() -> None:
+    """Asiento reads an amount from a text of up to forty characters and does not look into a longer one."""
+    assert from_major("61.10".rjust(40, "0"), "ARS") == Money("ARS", 6110)
+    with pytest.raises(UnreadableError) as refused:
+        from_major("61.10".rjust(41, "0"), "ARS")
+    assert refused.value.reason is Quarantine.WRONG_TYPE

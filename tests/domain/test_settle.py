@@ -28,7 +28,9 @@ class Ledger:
         self.facts: dict[tuple[EntityKey, str, str], StoredFact] = {}
         self.outbox: list[OutboxMessage] = []
 
-    def settle(self, derivations: Sequence[Derivation], *, is_replay: bool = False) -> list[Verdict]:
+    def settle(
+        self, derivations: Sequence[Derivation], *, is_replay: bool = False, code_version: str = "t"
+    ) -> list[Verdict]:
         """Settle one batch as a store does."""
         touch = touch_of(derivations)
         marks = {key: self.marks[key] for key in touch.event_keys if key in self.marks}
@@ -36,7 +38,7 @@ class Ledger:
         entities = {key: from_document(key, to_document(self.entities[key])) for key in keys if key in self.entities}
         verdicts = {key: self.verdicts[key] for key in touch.delivery_ids if key in self.verdicts}
         effects = settle(
-            derivations, Snapshot(verdicts, marks, entities), now_ms=1, code_version="t", is_replay=is_replay
+            derivations, Snapshot(verdicts, marks, entities), now_ms=1, code_version=code_version, is_replay=is_replay
         )
         self.entities.update(effects.entities)
         self.marks.update(effects.marks)
@@ -209,6 +211,21 @@ def test_what_cannot_be_read_is_quarantined_and_a_replay_is_an_attempt_of_its_ow
     assert [attempt.outcome for attempt in verdict.attempts] == [Outcome.QUARANTINED, Outcome.APPLIED]
 
 
+def test_other_code_tries_again_what_code_failed_on() -> None:
+    """Asiento lets other code try what its code failed on, once a version, as an attempt of its own; nothing else."""
+    ledger = Ledger()
+    failing = derivation("d1", KeyError("sale"))
+    ledger.settle([failing])
+    mended = derivation("d1", reading("e1", fact(PAYMENT, amount_minor=100)))
+    assert ledger.settle([mended])[0].outcome is Outcome.FAILED, "the same code keeps its verdict"
+    (verdict,) = ledger.settle([mended], code_version="mended")
+    assert [(each.outcome, each.code_version) for each in verdict.attempts] == [
+        (Outcome.FAILED, "t"),
+        (Outcome.APPLIED, "mended"),
+    ]
+    assert ledger.settle([failing], code_version="newer")[0] == verdict, "what came through stays"
+
+
 def test_replaying_what_was_applied_changes_nothing() -> None:
     """Asiento can replay everything: same hash, same facts, one more attempt (outpost #670)."""
     ledger = Ledger()
@@ -270,3 +287,46 @@ def test_keys_read_back(kind: EntityKind) -> None:
     """Asiento reads an entity key back from its one-line form, colons in the id included."""
     key = EntityKey(kind, "betterez", "65f0:ref:1")
     assert EntityKey.parse(str(key)) == key
+
+
+def test_who_waits_is_known_while_nothing_describes_it_and_no_longer() -> None:
+    """Asiento knows all that wait for a sale, forgets them when it comes, and lets nobody wait for what is there."""
+    ledger = Ledger()
+    tickets = [EntityKey(EntityKind.TICKET, "betterez", f"t{number}") for number in range(3)]
+    for number, ticket in enumerate(tickets[:2]):
+        ledger.settle([derivation(f"d{number}", reading(f"e{number}", fact(ticket, sale=str(SALE))))])
+    assert ledger.entities[SALE].wanted_by == {str(ticket) for ticket in tickets[:2]}
+    ledger.settle([derivation("d8", reading("e8", fact(SALE, status="paid")))])
+    assert (ledger.entities[SALE].wanted_by, ledger.entities[SALE].awaited_since_ms) == (set(), None)
+    ledger.settle([derivation("d9", reading("e9", fact(tickets[2], sale=str(SALE))))])
+    assert (ledger.entities[SALE].wanted_by, ledger.entities[SALE].awaited_since_ms) == (set(), None)
+
+
+def test_a_known_disagreement_is_told_once() -> None:
+    """Asiento calls an amount that differs a conflict when it comes, and old news when a later event says it again."""
+    ledger = Ledger()
+    said = [100, 99, 99, 100, 98]
+    outcomes = [
+        ledger.settle([derivation(f"d{at}", reading(f"e{at}", fact(PAYMENT, at, amount_minor=amount)))])[0].outcome
+        for at, amount in enumerate(said)
+    ]
+    assert outcomes == [
+        Outcome.APPLIED,
+        Outcome.CONFLICT,
+        Outcome.SUPERSEDED,
+        Outcome.SUPERSEDED,
+        Outcome.CONFLICT,
+    ]
+
+
+def test_only_what_states_nothing_is_said_to_state_nothing() -> None:
+    """Asiento gives no remark to an event that states something, or that makes it fetch what it points at."""
+    ledger = Ledger()
+    stating = reading("e1", fact(SALE, status="paid"))
+    pointing = reading("e2", wants=(Want(TICKET, "its trip has changed"),))
+    idle = reading("e3")
+    reasons = [
+        ledger.settle([derivation(delivery, each)])[0].attempts[-1].reason
+        for delivery, each in (("d1", stating), ("d2", pointing), ("d3", idle))
+    ]
+    assert reasons == ["", "", "transaction.completed states nothing about money"]

@@ -5,7 +5,8 @@ import pytest
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Value, Version
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import NO_CURRENCY, Claim, DifferenceType, Pair
-from shared.domain.settlements import Share, Subject, Total, is_due, is_otherwise, ledger_claim, shares_of
+from shared.domain.settlements import Generations, Share, Subject, Total, is_due, is_otherwise, ledger_claim, shares_of
+from shared.domain.times import Window, from_ms
 
 PAYMENT = EntityKey(EntityKind.PAYMENT, "mercadopago", "701")
 REFUND = EntityKey(EntityKind.REFUND, "mercadopago", "9")
@@ -98,3 +99,31 @@ def test_what_leaves_is_negative() -> None:
 def test_a_settlement_is_due_of_what_moved(key: EntityKey, status: str, due: bool) -> None:  # noqa: FBT001  a case, no flag
     """Asiento expects the settlement of money that moved, and of no other."""
     assert is_due(entity(key, status=status)) is due
+
+
+def test_a_refund_that_names_itself_is_settled_as_itself() -> None:
+    """Asiento holds a refund line that names the refund against that refund, and not against the sum of its payment."""
+    (share,) = shares_of(line("refund", refund=str(REFUND), payment=str(PAYMENT)))
+    assert share.subject == Subject(DifferenceType.SETTLED_OTHERWISE, REFUND, "")
+
+
+@pytest.mark.parametrize(("last_settled_at_ms", "is_in"), [(9, False), (10, True), (19, True), (20, False)])
+def test_a_subject_is_compared_where_its_last_line_falls(last_settled_at_ms: int, *, is_in: bool) -> None:
+    """Asiento compares a subject in the window of its last line, the start included and the end not."""
+    window = Window(from_ms(10), from_ms(20))
+    assert Total(1, "ARS", last_settled_at_ms).is_last_settled_in(window) is is_in
+
+
+def test_only_the_highest_generation_of_a_statement_stands() -> None:
+    """Asiento counts the lines of a statement's latest issue, every line of no statement, and looks each statement up once."""
+    statement = EntityKey(EntityKind.SETTLEMENT_LINE, "bank", "s1")
+    looked_up: list[EntityKey] = []
+
+    def entity_of(key: EntityKey) -> Entity | None:
+        looked_up.append(key)
+        return entity(key, generation=2) if key == statement else None
+
+    generations = Generations(entity_of)
+    lines = [line("payment", statement=str(statement), generation=number) for number in (1, 2, 3)]
+    assert [generations.stands(each) for each in (*lines, line("payment"))] == [False, True, False, True]
+    assert looked_up == [statement]

@@ -1,0 +1,77 @@
+"""Why each mutant that no test notices is there: by module, then by the mutant's name."""
+
+EXPLAINED: dict[str, dict[str, str]] = {
+    "checks.sql": {
+        (
+            "mart.movement_rule.covers_every_state: build_id = @build_id AND departure_month <> issued_month → bu"
+            "ild_id = @build_id"
+        ): (
+            "what is refused is the same: a ticket whose two months are one is counted twice in the words of the difference"
+        ),
+        ("mart.fact_payment.platform_has_business_unit: build_id = @build_id AND is_platform → build_id = @build_id"): (
+            "no test yet: a captured payment of a processor that no payment of the platform links"
+        ),
+        (
+            "mart.fact_refund.can_be_placed: item_minor IS NULL OR penalty_minor IS NULL OR amount_minor IS NULL "
+            "OR refund_ty … s_unit IS NULL OR refunded_day IS NULL → item_minor IS NULL OR penalty_minor IS NULL "
+            "OR amount_minor IS NULL OR refund_ty … rency IS NULL OR business_unit IS NULL"
+        ): ("no test yet: a refund that lacks its day and nothing else"),
+        (
+            "mart.movement_settlement.says_what_it_moved: line_type = 'movement' AND payment IS NULL AND refund I"
+            "S NULL → line_type = 'movement' AND payment IS NULL"
+        ): ("no test yet: a movement that names its refund and no payment, and says nothing in words"),
+        ("mart.movement_cohort.is_given_back_by_one_refund: build_id = @build_id AND is_owed → build_id = @build_id"): (
+            "no test yet: a refund that failed beside the one that gave the ticket back"
+        ),
+        (
+            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
+            "th = candidate.month AND com … pared_since_ms > unread.received_at_ms → compared.compared_since_ms >"
+            " unread.received_at_ms"
+        ): (
+            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
+        ),
+        (
+            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
+            "th = candidate.month → compared.provider = unread.provider"
+        ): (
+            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
+        ),
+        (
+            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
+            "th = candidate.month → compared.month = candidate.month"
+        ): (
+            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
+        ),
+    },
+    "shared.domain.merkle": {
+        "Tree.add: 2 → 3": "equivalent: sizes are only held equal or not, and powers of three are as distinct as powers of two",
+        "is_included: place % 2 == 0 and place != 0 → place % 2 == 0": (
+            "equivalent: the loop is entered at the last place of a level, which is not 0 there, and shifting an even number "
+            "down to its first odd one never meets 0; the guard is the one of RFC 9162 and stays for who compares"
+        ),
+    },
+    "shared.domain.money": {
+        "decimals_of: 8 → 9": "only how much of an unknown currency a message quotes",
+        "_decimal: raise UnreadableError(Quarantine.WRONG_TYPE, 'an amount is text that is no number') from None → pass": (
+            "same refusal: text that is no number is refused for its type two lines below, in other words"
+        ),
+    },
+    "shared.domain.settle": {
+        "_Settlement._join_facts: 0 → 1": "equivalent: values are kept as variants from the second on: there are always two",
+        (
+            "_Settlement._join_facts: len(known) > clashing_before.get(name, 0) and FIELDS[fact.key.kind][name].link is None "
+            "→ len(known) > clashing_before.get(name, 0)"
+        ): "equivalent today: links are LATEST, so no link has variants; the condition is for one that is made FIXED",
+    },
+    "shared.providers.toolkit.hmac_schemes": {
+        "TOLERANCE_S: 300 → 301": (
+            "out of reach of an exchange while running: the default of `require_fresh` took its value when the module was "
+            "loaded; the window is held to the millisecond by tests/providers/test_signatures.py"
+        ),
+    },
+    "shared.domain.totals": {
+        "ShiftSums.add: part.key.kind is EntityKind.REFUND and _was_paid_in_cash(part) → _was_paid_in_cash(part)": (
+            "equivalent: only refunds have a `refund_type`, which is what paid in cash is told by"
+        ),
+    },
+}
