@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from tests.bi.small_season import (
     ticket,
     transaction,
 )
+from tests.pipeline.test_rebuild_bi import compared
 
 JAN_A, JAN_B, FEB_A = Grain("2026-01", "ARS", A), Grain("2026-01", "ARS", B), Grain("2026-02", "ARS", A)
 
@@ -620,6 +621,64 @@ def test_refuses_a_movement_that_says_nothing(season: SmallSeason, world: SmallW
     assert {check for checks in refusals(world.rebuild("build-1")).values() for check in checks} == {
         "mart.movement_settlement.says_what_it_moved"
     }
+
+
+def refund_settled_without_words(season: SmallSeason, world: SmallWorld) -> None:
+    """Take in an export with the movement of a refund, and read it as if it had no word for what it is."""
+    world.misread("stripe", lambda values: {name: value for name, value in values.items() if name != "description"})
+    body = (
+        b"id,type,source,amount,fee,net,currency,status,created,payout_id\n"
+        b"txn_8,refund,re_8,-900,0,-900,ars,available,2026-02-12 10:00:00,\n"
+    )
+    season.keep(Delivery("delivery-9export", "stripe", Channel.FILE, at("2026-02-20 10:00"), "balance.csv", {}, body))
+
+
+def test_lets_pass_what_only_looks_wrong(season: SmallSeason, world: SmallWorld) -> None:
+    """Asiento certifies in spite of a charge that nothing links, a refund that failed first, and a movement without words.
+
+    Only the platform must name a business unit; one refund of the two gave the ticket back; the movement names its refund.
+    """
+    season.charge("ch_9", 900, "2026-02-12 10:00")
+    refunded(season, 500_000, status="cancelled")
+    failed = refund("R12", "T11", "C11", "S5", A, "2026-01-14 09:00", "cancellation", 500_000, 0)
+    season.platform("r12", "refund.created", "2026-01-14 09:00", {**failed, "status": "error", "payment": []})
+    refund_settled_without_words(season, world)
+    world.keep_and_derive(season.deliveries)
+    result = world.rebuild("build-1")
+    assert refusals(result) == {}
+    assert Grain("2026-02", "ARS", "unassigned") in [each.grain for each in result.certified]
+    (line,) = world.warehouse.query("SELECT line_type, payment, refund, description FROM staging.settlement_line", {})
+    assert line == {"line_type": "movement", "payment": None, "refund": "refund:stripe:re_8", "description": None}
+
+
+def test_refuses_every_month_for_a_refund_without_a_day(season: SmallSeason, world: SmallWorld) -> None:
+    """Asiento refuses every month of the unit that a refund is of while it does not know the day, and names the refund."""
+    world.misread(
+        "betterez", lambda values: {name: value for name, value in values.items() if name != "refunded_at_ms"}
+    )
+    world.keep_and_derive(season.deliveries)
+    result = world.rebuild("build-1")
+    unplaced = {
+        (each.grain, difference.text.partition(" lacks")[0])
+        for each in result.refused
+        for difference in each.differences
+        if difference.check == "mart.fact_refund.can_be_placed"
+    }
+    given_back = [f"refund:betterez:{hex_id(name)}" for name in ("R3", "R5")]
+    assert unplaced == {(grain, name) for grain in (JAN_A, FEB_A) for name in given_back}
+
+
+def test_takes_no_other_comparison_for_an_answer(season: SmallSeason, world: SmallWorld) -> None:
+    """Asiento refuses a month for what it cannot read until that month was compared with the provider that sent it.
+
+    Another month of the same provider and the same month of another provider answer nothing.
+    """
+    season.post("betterez", "", b'{"id": "event-cut", "created": 17', "2026-02-11 10:00")
+    world.keep_and_derive(season.deliveries)
+    compared(world, "betterez", EntityKind.TICKET, last=date(2026, 1, 31))
+    compared(world, "mercadopago", EntityKind.PAYMENT)
+    unanswered = ["control.unsettled.nothing_unread_is_unanswered"]
+    assert refusals(world.rebuild("build-1")) == {FEB_A: unanswered, Grain("2026-02", "ARS", B): unanswered}
 
 
 def test_refuses_every_month_for_a_rule_that_is_not_of_the_chart(

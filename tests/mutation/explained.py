@@ -8,40 +8,6 @@ EXPLAINED: dict[str, dict[str, str]] = {
         ): (
             "what is refused is the same: a ticket whose two months are one is counted twice in the words of the difference"
         ),
-        ("mart.fact_payment.platform_has_business_unit: build_id = @build_id AND is_platform → build_id = @build_id"): (
-            "no test yet: a captured payment of a processor that no payment of the platform links"
-        ),
-        (
-            "mart.fact_refund.can_be_placed: item_minor IS NULL OR penalty_minor IS NULL OR amount_minor IS NULL "
-            "OR refund_ty … s_unit IS NULL OR refunded_day IS NULL → item_minor IS NULL OR penalty_minor IS NULL "
-            "OR amount_minor IS NULL OR refund_ty … rency IS NULL OR business_unit IS NULL"
-        ): ("no test yet: a refund that lacks its day and nothing else"),
-        (
-            "mart.movement_settlement.says_what_it_moved: line_type = 'movement' AND payment IS NULL AND refund I"
-            "S NULL → line_type = 'movement' AND payment IS NULL"
-        ): ("no test yet: a movement that names its refund and no payment, and says nothing in words"),
-        ("mart.movement_cohort.is_given_back_by_one_refund: build_id = @build_id AND is_owed → build_id = @build_id"): (
-            "no test yet: a refund that failed beside the one that gave the ticket back"
-        ),
-        (
-            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
-            "th = candidate.month AND com … pared_since_ms > unread.received_at_ms → compared.compared_since_ms >"
-            " unread.received_at_ms"
-        ): (
-            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
-        ),
-        (
-            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
-            "th = candidate.month → compared.provider = unread.provider"
-        ): (
-            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
-        ),
-        (
-            "control.unsettled.nothing_unread_is_unanswered: compared.provider = unread.provider AND compared.mon"
-            "th = candidate.month → compared.month = candidate.month"
-        ): (
-            "no test yet: unread deliveries of one provider while only another, or only another month, was compared since"
-        ),
     },
     "shared.domain.merkle": {
         "Tree.add: 2 → 3": "equivalent: sizes are only held equal or not, and powers of three are as distinct as powers of two",
