@@ -139,7 +139,8 @@ KILLED = """
 
     home, step = Path(sys.argv[1]), sys.argv[2]
     parts = wiring.embedded(Settings(home=home, providers=("betterez",), log_level="error"))
-    sound = {"keep": parts.raw.create_all, "announce": parts.bus.publish_all}
+    kept = parts.raw.kept
+    sound = {"keep": kept.create_all, "announce": parts.bus.publish_all}
     calls = 0
 
     def die_in(name, moment):
@@ -156,7 +157,7 @@ KILLED = """
 
     moment, name = step.split(" ")
     if name == "keep":
-        parts.raw.create_all = die_in(name, moment)
+        kept.create_all = die_in(name, moment)
     else:
         parts.bus.publish_all = die_in(name, moment)
 

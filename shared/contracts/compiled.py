@@ -7,6 +7,7 @@ stops may have none either, for it is the stricter of the two in doubt. So it sa
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_schema
@@ -35,6 +36,27 @@ def compiled(shape: Shape) -> Callable[[bytes], bool]:
         return True
 
     return conforms
+
+
+def knowing(shape: Shape, path: str) -> Shape | None:
+    """Return the shape with one more field that may hold anything, or None where the path leads nowhere in it.
+
+    `path` is as a departure names it: `data.payments[].installments`.
+    """
+    if shape.alternatives:
+        forms = {name: knowing(form, path) for name, form in shape.alternatives.items()}
+        known = {name: form or shape.alternatives[name] for name, form in forms.items()}
+        return replace(shape, alternatives=known) if any(forms.values()) else None
+    if path.startswith("[]"):
+        inner = knowing(shape.items, path[2:].removeprefix(".")) if shape.items else None
+        return replace(shape, items=inner) if inner else None
+    name = re.split(r"[.\[]", path, maxsplit=1)[0]
+    rest = path[len(name) :].removeprefix(".")
+    if rest:
+        field = knowing(shape.properties[name], rest) if name in shape.properties else None
+    else:
+        field = Shape() if shape.properties and name not in shape.properties else None
+    return replace(shape, properties={**shape.properties, name: field}) if field else None
 
 
 def _schema(shape: Shape) -> core_schema.CoreSchema:

@@ -27,6 +27,8 @@ log = structlog.get_logger("contract")
 
 NOTED_MAX = 1_000
 """Departures that are noted one by one; a sender who makes up field names fills no log."""
+LEARNED_MAX = 32
+"""New fields of one webhook or call that are known once they were accepted; beyond them the long way is gone each time."""
 SHOWN_MAX = 3
 """Departures that a reason names; `asiento contract observe` names them all."""
 
@@ -55,6 +57,7 @@ class Holding:
         if pin is not None and not pin.keeps(delivery, event_type):
             event, found = pin.departures(delivery, self.opened)
             self._judge(delivery.provider, event, found)
+            pin.learn(delivery, event_type, found)
 
     def departures(self, delivery: Delivery, event_type: str = "") -> tuple[str, list["Departure"]]:
         """Return what a delivery is, and where it departs from its contract, whatever the policy makes of that.
@@ -108,6 +111,8 @@ class _Pin:
 
     contract: "Contract"
     _tests: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)
+    _learned: dict[str, set[str]] = field(default_factory=dict)
+    """The paths of new fields that were accepted, by webhook or call."""
 
     def keeps(self, delivery: Delivery, event_type: str) -> bool:
         """Return whether the body is known to keep to the contract, or is none that the contract describes.
@@ -116,11 +121,32 @@ class _Pin:
         """
         if _COMPRESSED in delivery.body:
             return False
+        known = self._shape(delivery, event_type)
+        return known is None or self._conforms(*known, delivery.body)
+
+    def learn(self, delivery: Delivery, event_type: str, found: Iterable["Departure"]) -> None:
+        """Know from now on the fields that were accepted as new, so that each is looked at the long way once only."""
+        from shared.contracts.compiled import compiled, knowing
+        from shared.contracts.observation import DepartureKind
+
+        known = self._shape(delivery, event_type)
+        if known is None:
+            return
+        name, shape = known
+        learned = self._learned.setdefault(name, set())
+        new = {departure.path for departure in found if departure.kind is DepartureKind.UNKNOWN_FIELD} - learned
+        if not new or len(learned) + len(new) > LEARNED_MAX:
+            return
+        learned |= new
+        for path in sorted(learned):
+            shape = knowing(shape, path) or shape
+        self._tests[name] = compiled(shape)
+
+    def _shape(self, delivery: Delivery, event_type: str) -> "tuple[str, Shape] | None":
         if delivery.channel is Channel.FETCH:
-            known = self.contract.answer(delivery.target)
-            return known is None or self._conforms(*known, delivery.body)
+            return self.contract.answer(delivery.target)
         shape = self.contract.event_shape(event_type)
-        return shape is None or self._conforms(f"webhook {event_type}", shape, delivery.body)
+        return None if shape is None else (f"webhook {event_type}", shape)
 
     def departures(
         self, delivery: Delivery, opened: Callable[[bytes], Mapping[str, Any]]

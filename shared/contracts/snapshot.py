@@ -134,7 +134,11 @@ def parse(text: str) -> dict[str, Any]:
     return document
 
 
-class _StrictLoader(yaml.SafeLoader):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader in C where it is built in: a door reads its contracts with its first delivery."""
+
+
+class _StrictLoader(_SafeLoader):  # type: ignore[misc]  # which of the two it is, only the installed package knows
     """Builds plain values and refuses a mapping that gives one key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  the signature of PyYAML
@@ -142,7 +146,8 @@ class _StrictLoader(yaml.SafeLoader):
         repeated = {str(key) for key in keys if keys.count(key) > 1}
         if repeated:
             raise TerminalError(f"line {node.start_mark.line + 1} gives {', '.join(sorted(repeated))} twice")
-        return super().construct_mapping(node, deep)
+        built: dict[Any, Any] = super().construct_mapping(node, deep)
+        return built
 
 
 def contract(document: Mapping[str, Any]) -> Contract:

@@ -1,7 +1,9 @@
 """Which fields of whom are closed before they are kept: those that each provider of the settings declares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from shared.domain.personal import PersonalFields
 from shared.pipeline.protecting import Protection
 from shared.ports.key_store import KeyStore
 from shared.providers.toolkit import registry
@@ -10,5 +12,26 @@ from shared.runtime.settings import Settings
 
 def protection(settings: Settings, open_keys: Callable[[], KeyStore]) -> Protection:
     """Return the protection of a world; its key store is opened with the first personal value."""
-    personal = {name: registry.load(name).personal for name in settings.providers}
-    return Protection({name: fields for name, fields in personal.items() if fields is not None}, open_keys)
+    return Protection(_Declared(settings.providers), open_keys)
+
+
+@dataclass(slots=True)
+class _Declared(Mapping[str, PersonalFields]):
+    """The personal fields by provider. A provider is loaded when something of it is kept: who only reads loads none."""
+
+    providers: tuple[str, ...]
+    _known: dict[str, PersonalFields | None] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> PersonalFields:
+        if name not in self._known:
+            self._known[name] = registry.load(name).personal if name in self.providers else None
+        fields = self._known[name]
+        if fields is None:
+            raise KeyError(name)
+        return fields
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.providers if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

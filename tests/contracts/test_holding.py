@@ -110,6 +110,27 @@ def test_accepts_what_is_merely_new_and_notes_it_once(
     assert "given" not in str(call)
 
 
+def test_a_new_field_is_looked_at_the_long_way_once(ticket: Body) -> None:
+    """Asiento knows a field that it accepted as new, so that a provider's new field does not slow every delivery after it."""
+    opened: list[bytes] = []
+
+    def counting(body: bytes) -> Any:
+        opened.append(body)
+        return opened_object(body)
+
+    holding = Holding(counting)
+    inside = changed(ticket, lambda data: (data.update(weight=7), data["taxes"][0].update(code="A")))
+    for _ in range(3):
+        holding.hold(delivery(inside), "ticket.created")
+    assert len(opened) == 1
+    with pytest.raises(UnreadableError, match=Quarantine.STOPPED_BY_CONTRACT.value):
+        holding.hold(delivery(changed(inside, lambda data: data.update(total="5"))), "ticket.created")
+    for number in range(3 * module.LEARNED_MAX):
+        made_up: Body = {**ticket, "data": {**ticket["data"], f"made{number}": number}}
+        holding.hold(delivery(made_up), "ticket.created")
+    assert len(holding._pins["betterez"]._learned["webhook ticket.created"]) == module.LEARNED_MAX  # type: ignore[union-attr]  # it is pinned
+
+
 def test_what_was_only_assumed_and_holds_no_money_is_accepted() -> None:
     """Asiento blames no provider for an assumption of ours, unless an amount stands there or a word is new."""
     assumed = Departure(DepartureKind.CHANGED_TYPE, "data.x", "string", "integer", certainty="assumed")
