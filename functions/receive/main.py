@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import functions_framework.aio
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from shared.domain.errors import RefusedError, TransientError
 from shared.pipeline import receive as verb
 from shared.runtime import wiring
-from shared.runtime.http import busy_answer, guarded, read_call, refusal_answer
+from shared.runtime.http import KeptAnswer, busy_answer, guarded, read_call, refusal_answer
 from shared.runtime.settings import Settings
 
 WORLD = wiring.receiving(wiring.parts(Settings.from_environment(os.environ)))
@@ -26,4 +26,4 @@ async def receive(request: Request) -> Response:
         return refusal_answer(refused)
     except TransientError:
         return busy_answer()
-    return JSONResponse({"kept": delivery.delivery_id})
+    return KeptAnswer(delivery.delivery_id)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
 
@@ -24,6 +25,11 @@ class Channel(StrEnum):
     def is_signed(self) -> bool:
         """Return whether deliveries of this channel carry a signature of their sender."""
         return self in (Channel.WEBHOOK, Channel.MANUAL)
+
+
+@lru_cache(maxsize=64)
+def _hour_prefix(year: int, month: int, day: int, hour: int) -> str:
+    return f"{year:04}/{month:02}/{day:02}/{hour:02}"
 
 
 _RANKS = {Channel.WEBHOOK: 0, Channel.FILE: 1, Channel.FETCH: 2, Channel.MANUAL: 3}
@@ -48,7 +54,9 @@ class Delivery:
     @property
     def object_name(self) -> str:
         """Return the name in the raw store: hour first, so that a closed hour is one prefix; same in every world."""
-        return f"{self.received_at:%Y/%m/%d/%H}/{self.provider}/{self.channel.value}/{self.delivery_id}"
+        at = self.received_at
+        hour = _hour_prefix(at.year, at.month, at.day, at.hour)
+        return f"{hour}/{self.provider}/{self.channel.value}/{self.delivery_id}"
 
     @property
     def body_sha256(self) -> str:

@@ -204,6 +204,8 @@ def _plain(content: bytes) -> str:
 
 def _whose(objects: _Objects, values: list[_Value]) -> Found:
     """Say of each value whose it is: of whom its object names, or the objects around it; else of the only one there is."""
+    if not values:
+        return Found([], [])
     found = [objects.person(value.place, value.role) for value in values]
     everybody = list(dict.fromkeys(found))
     known = [person for person in everybody if person]

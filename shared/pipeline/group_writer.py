@@ -25,19 +25,22 @@ class GroupWriter(Generic[Item, Result]):
         self._write = write
         self._batch_max = batch_max
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._about_to_wake: set[asyncio.AbstractEventLoop] = set()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
     async def submit(self, item: Item) -> Result:
         """Wait until the item is written; raise what writing it raised."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        with self._wake:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
-                self._thread.start()
-            self._waiting.append((item, future))
-            self._wake.notify()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        if self._thread is None:
+            self._start()
+        self._waiting.append((item, future))
+        if loop not in self._about_to_wake:
+            # Woken once for all that the loop has ready: to be woken by each would take the interpreter from the next.
+            self._about_to_wake.add(loop)
+            loop.call_soon(self._wake_up, loop)
         return await future
 
     def close(self) -> None:
@@ -48,6 +51,18 @@ class GroupWriter(Generic[Item, Result]):
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _start(self) -> None:
+        with self._wake:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def _wake_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._about_to_wake.discard(loop)
+        with self._wake:
+            self._wake.notify()
 
     def _run(self) -> None:
         while True:

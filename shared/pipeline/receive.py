@@ -105,7 +105,7 @@ async def _keep_apart(delivery: Delivery, refusal: Refusal, world: Receiving) ->
 def _delivery(call: Call, provider: Provider, delivery_id: str, now: datetime) -> Delivery:
     kept = (*provider.capabilities.signature_headers, "content-type", "content-encoding")
     headers = {name: call.headers[name] for name in kept if name in call.headers}
-    size = sum(len(text.encode()) for text in (call.target, *headers.keys(), *headers.values()))
+    size = len("".join((call.target, *headers.keys(), *headers.values())).encode())
     if size > HEADER_BYTES_MAX:
         raise RefusedError(Refusal.HEADERS_TOO_LARGE, f"signature headers and target exceed {HEADER_BYTES_MAX} bytes")
     return Delivery(delivery_id, provider.name, Channel.WEBHOOK, now, call.target, headers, call.body)

@@ -91,7 +91,7 @@ def test_shares_one_flush_among_all_that_wait(tmp_path: Path, bus: SqliteEventBu
         results = asyncio.run(_burst(keeping.in_groups(raw, bus), came))
         assert results == [Created.CREATED] * 200
         assert sum(raw.groups) == 200
-        assert len(raw.groups) < 50
+        assert len(raw.groups) <= 2, "the writer is woken once for all that is ready, not once for each"
 
 
 def test_fails_only_what_conflicts(raw: SqliteRawStore, bus: SqliteEventBus) -> None:

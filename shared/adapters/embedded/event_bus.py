@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.embedded.sqlite import Database, Durability
+from shared.adapters.embedded.sqlite import Database, Durability, insert_rows
 from shared.domain.deliveries import Announcement, Channel
 from shared.domain.times import to_ms
 from shared.ports.event_bus import Leased
@@ -23,10 +23,7 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_due ON messages (is_dead, due_at_ms);
 """
 
-_INSERT = (
-    "INSERT INTO messages (object_name, delivery_id, provider, channel, due_at_ms, attempt, is_dead) "
-    "VALUES (?, ?, ?, ?, 0, 0, 0)"
-)
+_NEW_MESSAGES = "messages (object_name, delivery_id, provider, channel, due_at_ms, attempt, is_dead)"
 _BACKOFF_S = (1, 5, 30, 120, 600)
 """The pause before the next attempt, by attempts so far; the last one repeats."""
 
@@ -106,9 +103,13 @@ class SqliteEventBus:
 
     def _insert(self, announcements: Sequence[Announcement]) -> None:
         with self._database.transaction() as connection:
-            connection.executemany(
-                _INSERT,
-                ((each.object_name, each.delivery_id, each.provider, each.channel.value) for each in announcements),
+            insert_rows(
+                connection,
+                _NEW_MESSAGES,
+                [
+                    (each.object_name, each.delivery_id, each.provider, each.channel.value, 0, 0, 0)
+                    for each in announcements
+                ],
             )
 
 

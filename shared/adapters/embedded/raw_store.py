@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
+from shared.adapters.embedded.sqlite import Database, Durability, insert_rows, json_list, pages, to_json
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import ConflictError, NotFoundError
 from shared.domain.times import Window
@@ -25,6 +25,10 @@ CREATE TRIGGER IF NOT EXISTS objects_never_go BEFORE DELETE ON objects
 BEGIN SELECT RAISE(ABORT, 'raw objects are never deleted'); END;
 """
 
+_CHECKPOINT_PAGES = 1_000
+"""How far the log grows (4 MiB) before it is used anew. Pages of what is only added to do not change again, and a flush of a
+log that no longer grows is the cheaper one: the file system has no new length to keep."""
+
 _COLUMNS = "name, received_at, target, headers, body"
 
 
@@ -33,7 +37,7 @@ class SqliteRawStore:
 
     def __init__(self, path: Path) -> None:
         """Open or create the store."""
-        self._database = Database(path, _SCHEMA, Durability.FULL)
+        self._database = Database(path, _SCHEMA, Durability.FULL, _CHECKPOINT_PAGES)
 
     async def create(self, delivery: Delivery) -> Created:
         """Keep one delivery durably, on another thread."""
@@ -95,7 +99,7 @@ class SqliteRawStore:
         rows = [_row(delivery) for delivery in deliveries]
         try:
             with self._database.transaction() as connection:
-                connection.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?)", rows)
+                insert_rows(connection, "objects", rows)
         except sqlite3.IntegrityError:
             with self._database.transaction() as connection:
                 return [_insert_one(connection, row) for row in rows]

@@ -18,16 +18,20 @@ class EnvironmentSecrets:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Take the environment to read from."""
         self._environ = environ
+        self._remembered: dict[str, tuple[str, ...]] = {}
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """Return the live versions, newest first."""
-        variable = f"ASIENTO_SECRET_{_checked(name).upper().replace('-', '_')}"
-        found = (self._environ.get(variable), self._environ.get(f"{variable}_PREVIOUS"))
-        return tuple(value for value in found if value)
+        """Return the live versions, newest first: the environment of a process does not change behind it."""
+        remembered = self._remembered.get(name)
+        return self.refresh(name) if remembered is None else remembered
 
     def refresh(self, name: str) -> tuple[str, ...]:
-        """Return the live versions: the environment of a process does not change behind it."""
-        return self.versions(name)
+        """Read the environment again."""
+        variable = f"ASIENTO_SECRET_{_checked(name).upper().replace('-', '_')}"
+        found = (self._environ.get(variable), self._environ.get(f"{variable}_PREVIOUS"))
+        versions = tuple(value for value in found if value)
+        self._remembered[name] = versions
+        return versions
 
 
 _Mark = tuple[int, int, int] | None

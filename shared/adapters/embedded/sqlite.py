@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ BUSY_TIMEOUT_MS = 30_000
 CHECKPOINT_PAGES = 16_384
 """How far the write-ahead log grows (64 MiB) before it is written back: a page that changes often is written back once."""
 
+_ROWS_A_STATEMENT_MAX = 8
+"""A prepared statement holds what was bound to it until it is used again: of bodies of 1 MiB, 15 MiB in all its sizes."""
+
 
 class Durability(StrEnum):
     """What survives: FULL, a power cut after commit; NORMAL, a killed process (a power cut may lose the last commits)."""
@@ -30,12 +35,19 @@ class Durability(StrEnum):
 class Database:
     """One SQLite file in write-ahead mode, with a connection for each thread and one write transaction at a time."""
 
-    def __init__(self, path: Path, schema: str, durability: Durability = Durability.FULL) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        durability: Durability = Durability.FULL,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
         """Open or create the file and apply `schema` (only `IF NOT EXISTS` statements)."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._process_id = os.getpid()
         self._durability = durability
+        self._checkpoint_pages = checkpoint_pages
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
@@ -55,7 +67,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._durability.value}")
             connection.execute("PRAGMA cache_size = -65536")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
             self._local.connection = connection
             with self._opening:
                 self._connections.append(connection)
@@ -95,6 +107,28 @@ class Database:
                 connection.close()
             self._connections.clear()
         self._local = threading.local()
+
+
+def insert_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert whole rows, many by each statement: a thread that inserts gives way to others once a statement, not once a row.
+
+    `table` is a constant of ours, with its columns where not all are given; what is inserted is bound.
+    """
+    at, step = 0, _ROWS_A_STATEMENT_MAX
+    while at < len(rows):
+        # Powers of two: a handful of prepared statements serves groups of any size.
+        while step > len(rows) - at:
+            step //= 2
+        connection.execute(
+            _insert_statement(table, len(rows[at]), step), list(chain.from_iterable(rows[at : at + step]))
+        )
+        at += step
+
+
+@cache
+def _insert_statement(table: str, columns: int, rows: int) -> str:
+    places = f"({', '.join('?' * columns)})"
+    return f"INSERT INTO {table} VALUES {', '.join([places] * rows)}"  # noqa: S608  a constant of ours, and places
 
 
 def pages(database: Database, sql: str, parameters: dict[str, Any], page_size: int = 2_000) -> Iterator[Any]:

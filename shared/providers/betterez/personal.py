@@ -24,6 +24,8 @@ def unpacked(body: bytes) -> bytes | None:
 
     What cannot be unpacked stays as it came: reading quarantines it.
     """
+    if b'"enc"' not in body:
+        return None
     encodings = list(_ENCODING.finditer(body))
     data = list(_DATA.finditer(body)) if len(encodings) == 1 else []
     if len(data) != 1 or not body.rstrip().endswith(b"}"):

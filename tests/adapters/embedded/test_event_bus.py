@@ -34,6 +34,17 @@ def test_what_nobody_acknowledges_comes_again_and_ends_as_a_dead_letter(tmp_path
     bus.close()
 
 
+def test_groups_of_every_size_are_announced_once_each(tmp_path: Path) -> None:
+    """Asiento announces each of a group once, in order, however many there are."""
+    bus = SqliteEventBus(tmp_path / "bus.db")
+    count = 0
+    for size in (0, 1, 2, 7, 8, 9, 31, 130):
+        bus.publish_all([announcement(count + each) for each in range(size)])
+        count += size
+    assert [each.announcement for each in bus.lease(1000, NOW)] == [announcement(each) for each in range(count)]
+    bus.close()
+
+
 def test_a_released_announcement_waits_longer_each_time(tmp_path: Path) -> None:
     """Asiento pauses longer after each failure, so that a broken neighbour does not fill the queue."""
     bus = SqliteEventBus(tmp_path / "bus.db", attempts_max=5)

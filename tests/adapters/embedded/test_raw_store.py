@@ -13,7 +13,9 @@ import pytest
 
 from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
 from shared.domain.deliveries import Channel, Delivery
+from shared.domain.errors import ConflictError
 from shared.domain.times import ALL_TIME
+from shared.ports.raw_store import Created
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -33,6 +35,19 @@ def test_not_even_sql_changes_what_was_kept(tmp_path: Path, statement: str) -> N
         connection.execute(statement)
     connection.close()
     assert store.read(delivery(1).object_name) == delivery(1)
+    store.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 31, 130])
+def test_groups_of_every_size_are_kept_with_their_own_bytes(tmp_path: Path, size: int) -> None:
+    """Asiento keeps each of a group under its own name, once, however many there are; a taken name is refused."""
+    store = SqliteRawStore(tmp_path / "raw.db")
+    came = [delivery(number, b"%d" % number) for number in range(size)]
+    assert store.create_all(came) == [Created.CREATED] * size
+    assert store.create_all(came) == [Created.ALREADY_THERE] * size
+    with pytest.raises(ConflictError):
+        store.create_all([delivery(0, b"other")])
+    assert list(store.deliveries(ALL_TIME)) == came
     store.close()
 
 
