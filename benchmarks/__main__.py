@@ -21,7 +21,7 @@ def main(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Small inputs, one run, no peers: a look, no figure.")] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help=f"Only of {', '.join(JOBS)}; repeatable.")] = None,
-    largest: Annotated[int, typer.Option("--largest", min=1, help="No season or side larger than this.")] = 1_000_000,
+    largest: Annotated[int, typer.Option("--largest", min=1, help="No season of more sales than this.")] = 1_000_000,
 ) -> None:
     """Measure each job, and write the page if that was all of it."""
     chosen = only or list(JOBS)
@@ -39,12 +39,13 @@ def main(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         table("Benchmarks", HEADINGS, rows)
-    if scale == FULL and not only:
-        PAGE.write_text(page(rows, round((time.monotonic() - started) / 60)), encoding="utf-8")
+    if not quick and not only:
+        minutes = round((time.monotonic() - started) / 60)
+        PAGE.write_text(page(rows, minutes, max(scale.rebuilt_sales)), encoding="utf-8")
 
 
 def _up_to(scale: Scale, largest: int) -> Scale:
-    """Return a scale without sizes beyond one; the smallest of each stays, cut to it."""
+    """Return a scale without seasons of more sales; the smallest of each stays, cut to it."""
 
     def cut(sizes: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(size for size in sizes if size <= largest) or (largest,)
@@ -54,7 +55,6 @@ def _up_to(scale: Scale, largest: int) -> Scale:
         derived_sales=min(scale.derived_sales, largest),
         sales=cut(scale.sales),
         rebuilt_sales=cut(scale.rebuilt_sales),
-        compared_rows=cut(scale.compared_rows),
     )
 
 

@@ -108,12 +108,13 @@ def _peak(samples: Sequence[Sample]) -> str:
     return f"{peak_kib // _KIB_A_MIB:,} MiB" if peak_kib else ""
 
 
-def page(rows: Sequence[Row], minutes: int) -> str:
-    """Return the page of a full run."""
+def page(rows: Sequence[Row], minutes: int, largest: int) -> str:
+    """Return the page of a run of all jobs, with seasons of up to `largest` sales."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return PAGE_TEXT.format(
         minutes=minutes,
+        largest=f"{largest:,}",
         headings=" | ".join(HEADINGS),
         rule="---|" * len(HEADINGS),
         rows="\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in each)} |" for each in rows),
@@ -132,7 +133,7 @@ machines differ, ratios count.
 |{rule}
 {rows}
 
-Measured on {measured}. The whole run took {minutes} minutes.
+Measured on {measured}. The whole run took {minutes} minutes, with seasons of up to {largest} sales.
 
 - *receive*: a signed Betterez webhook through the real door under the functions framework, one worker; answered when its
   bytes are flushed and its announcement is on the bus. The load generator takes a core of its own. With *flush + n ms*
@@ -155,7 +156,7 @@ Measured on {measured}. The whole run took {minutes} minutes.
   API that answers at once.
 - *cold start*: process start to the first answer, in the Google world, over addresses where nobody listens.
 
-`python -m benchmarks --only rebuild --largest 10000` measures some rows, at sizes up to one, and writes nothing. `make
+`python -m benchmarks --only rebuild` measures some rows and writes nothing; `--largest 10000` leaves larger seasons out. `make
 bench-peers` builds the peers' environments; where one is not there, its row says so. At a million sales a run needs about
 50 GB of disk under `.benchmarks`, given back at its end, and there is one run of each.
 """

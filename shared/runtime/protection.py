@@ -20,15 +20,16 @@ class _Declared(Mapping[str, PersonalFields]):
     """The personal fields by provider. A provider is loaded when something of it is kept: who only reads loads none."""
 
     providers: tuple[str, ...]
-    _known: dict[str, PersonalFields | None] = field(default_factory=dict)
+    _loaded: dict[str, PersonalFields] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
     def __getitem__(self, name: str) -> PersonalFields:
-        if name not in self._known:
-            self._known[name] = registry.load(name).personal if name in self.providers else None
-        fields = self._known[name]
-        if fields is None:
-            raise KeyError(name)
-        return fields
+        if name in self.providers and name not in self._asked:
+            self._asked.add(name)
+            fields = registry.load(name).personal
+            if fields is not None:
+                self._loaded[name] = fields
+        return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self.providers if name in self)
