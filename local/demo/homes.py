@@ -42,7 +42,8 @@ def opened(home: Path, keys: Secrets, apis: ApiServer | None = None) -> Iterator
     """Open an embedded world in a home folder, with the keys and the simulated APIs; close it at the end."""
     secrets_folder(home, keys, API_SECRETS)
     api_urls = {provider: apis.base_url(provider) for provider in PROVIDERS} if apis else {}
-    parts = wiring.embedded(Settings(home=home, providers=PROVIDERS, api_urls=api_urls, log_level="error"))
+    # What goes wrong in the season is meant to, and its end tells what became of it.
+    parts = wiring.embedded(Settings(home=home, providers=PROVIDERS, api_urls=api_urls, log_level="critical"))
     try:
         yield parts
     finally:

@@ -9,7 +9,7 @@ import structlog
 
 
 def configure(*, level: str, as_json: bool) -> None:
-    """Set up logging for a process, from a level (debug, info, warning, error) on."""
+    """Set up logging for a process, from a level (debug, info, warning, error, critical) on."""
     shape = [_severity, structlog.processors.JSONRenderer()] if as_json else [structlog.dev.ConsoleRenderer()]
     structlog.configure(
         processors=[

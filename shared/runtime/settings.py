@@ -36,7 +36,7 @@ class Settings(BaseModel):
     providers: tuple[str, ...] = ("betterez", "stripe", "mercadopago")
     api_urls: Mapping[str, str] = {}
     """Provider to the base address of its API, from ASIENTO_API_URL_<PROVIDER>; needed where reconcile asks it."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     code_version: str = ""
     """What derived and certified; defaults to a digest of the code itself."""
 
