@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class GroupWriter(Generic[Item, Result]):
-    """Runs `write(batch)` on a thread of its own and gives every caller the result of its own item.
+    """Runs `write(batch)` on a thread of its own, as long as the process lives, and gives every caller the result of its item.
 
     `write` returns one result or one exception for each item, in order; if it raises, every item of the batch fails with that.
     """
@@ -28,7 +28,6 @@ class GroupWriter(Generic[Item, Result]):
         self._about_to_wake: set[asyncio.AbstractEventLoop] = set()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._is_closed = False
 
     async def submit(self, item: Item) -> Result:
         """Wait until the item is written; raise what writing it raised."""
@@ -42,15 +41,6 @@ class GroupWriter(Generic[Item, Result]):
             self._about_to_wake.add(loop)
             loop.call_soon(self._wake_up, loop)
         return await future
-
-    def close(self) -> None:
-        """Write what is waiting, then end the thread."""
-        with self._wake:
-            self._is_closed = True
-            self._wake.notify()
-            thread = self._thread
-        if thread is not None:
-            thread.join()
 
     def _start(self) -> None:
         with self._wake:
@@ -67,10 +57,8 @@ class GroupWriter(Generic[Item, Result]):
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._waiting and not self._is_closed:
+                while not self._waiting:
                     self._wake.wait()
-                if not self._waiting:
-                    return
                 taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
             self._flush(taken)
 
