@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from shared.domain.errors import AsientoError
 from shared.pipeline import derive
+from shared.runtime import logs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OUTSIDE = REPOSITORY.parent / "shared"
@@ -31,6 +32,12 @@ def outside_data() -> Path:
             pytest.fail(f"{folder} must be present where CI is set")
         pytest.skip("the real inputs are not beside this clone")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _usual_logs() -> None:
+    """Start each test with the logs of one machine: the level that a command of an earlier test set is not this one's."""
+    logs.configure(level="info", as_json=False)
 
 
 @pytest.fixture(autouse=True)

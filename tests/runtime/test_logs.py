@@ -3,20 +3,11 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from shared.runtime import logs
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Leave logging as it was found."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def test_the_cloud_gets_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
