@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from local.doors import NAMES, serve_functions
 from local.inbox_watch import InboxWatch
 from local.scheduler import Scheduler
 from local.signals import until_stopped
-from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Season, send
+from local.simulator import API_SECRETS, FIRST_DAY, Api, ApiServer, Chaos, Plan, Season, send
 from shared.domain.errors import SettingsError
 from shared.runtime import wiring
 from shared.runtime.settings import Settings
@@ -77,6 +78,7 @@ def simulate(
         str, typer.Option("--to", help="Where receive answers; loopback only.")
     ] = f"http://127.0.0.1:{FIRST_PORT}",
     sales: Annotated[int, typer.Option("--sales", min=1, help="How many sales the season has.")] = 1_000,
+    days: Annotated[int, typer.Option("--days", min=1, help="How many days it has, from 2026-01-01 on.")] = 90,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same season.")] = 7,
     duplicates: Annotated[int, typer.Option("--duplicates", min=0, max=100, help="Percent sent again.")] = 5,
     lost: Annotated[int, typer.Option("--lost", min=0, max=100, help="Percent never sent.")] = 2,
@@ -94,7 +96,7 @@ def simulate(
     mercadopago likewise).
     """
     keys = _keys(home / "secrets")
-    season = Season.generate(seed=seed, sales=sales)
+    season = Season.generate(seed=seed, sales=sales, last_day=FIRST_DAY + timedelta(days=days - 1))
     chaos = Chaos(
         seed=seed,
         duplicate_share=duplicates / 100,

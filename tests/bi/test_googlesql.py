@@ -60,8 +60,10 @@ def analyse(request: pytest.FixtureRequest) -> Iterator[Analyse]:
 
 def _analyser() -> Analyse:
     # Imported here: it is slow to load, and not everywhere.
-    from zetasql.api import Analyzer, CatalogBuilder, TableBuilder  # noqa: PLC0415
+    from zetasql.api import CatalogBuilder, TableBuilder  # noqa: PLC0415
+    from zetasql.core.local_service import ZetaSqlLocalService, local_service_pb2  # noqa: PLC0415
     from zetasql.types import (  # noqa: PLC0415
+        AnalyzeRequest,
         AnalyzerOptions,
         LanguageOptions,
         Type,
@@ -87,11 +89,18 @@ def _analyser() -> Analyse:
         AnalyzerOptions.QueryParameter(name=name, type=Type(type_kind=kind(type_name)))
         for name, type_name in PARAMETERS.items()
     ]
-    analyzer = Analyzer(AnalyzerOptions(language_options=language, query_parameters=declared), root)
+    options = AnalyzerOptions(language_options=language, query_parameters=declared)
+    # Registered once: given with each statement, the catalog costs more than all analysis.
+    service = ZetaSqlLocalService.get_instance()
+    known = service.register_catalog(simple_catalog=root).registered_id
 
     def columns_of(sql: str) -> list[tuple[str, str]]:
-        resolved = analyzer.analyze_statement(sql)
-        answered = getattr(resolved, "output_column_list", None) or []
+        request = AnalyzeRequest(sql_statement=sql, options=options, registered_catalog_id=known).to_proto()
+        # The answer as it comes: to turn the whole tree into the package's own classes costs as much as all analysis.
+        response = service.wasm_client.call_grpc_func(
+            "ZetaSqlLocalService_Analyze", request, local_service_pb2.AnalyzeResponse
+        )
+        answered = response.resolved_statement.resolved_query_stmt_node.output_column_list
         return [(each.name, TypeKind(each.column.type.type_kind).name.removeprefix("TYPE_")) for each in answered]
 
     return columns_of
