@@ -94,7 +94,7 @@ def verify(
     check_facts(ledgers, found[Area.FACTS])
     check_ledger(ledgers, found[Area.LEDGER])
     stored_hash = _check_state_hash(world, found[Area.LEDGER])
-    ledger_now = LedgerNow(raw_count, stored_hash, _last_attempt_ms(world.ledger), world.code_version)
+    ledger_now = LedgerNow(raw_count, stored_hash, _last_attempt_ms(world.ledger), world.code_version, sealed.chain)
     check_certificates(certificates, world.warehouse, ledger_now, found[Area.CERTIFICATES])
     _tell(found.values())
     return Verification(tuple(found.values()), raw_count, stored_hash, sealed.head)

@@ -586,6 +586,25 @@ def test_names_a_last_seal_that_was_replaced_by_the_head_that_was_noted(home: Pa
     assert found.first == f"no seal has the hash {head.seal_hash}: seals were replaced or removed since it was noted"
 
 
+def test_a_certificate_notes_the_head_that_it_stands_on(home: Path) -> None:
+    """Asiento sees a last seal that was replaced or removed by itself, once a month is certified on it."""
+    world = SmallWorld(home)
+    world.rebuild("build-2", seals=FileSealStore(home / "seals"))
+    world.close()
+    assert verified(home).holds
+    head = FileSealStore(home / "seals").head()
+    assert head is not None
+    rewrite(home, head.sequence, sealed_at=AS_OF + timedelta(seconds=1))
+    found = verified(home).of(Area.CERTIFICATES)
+    assert f"on the seal {head.seal_hash}, which the chain does not hold" in found.first
+    rewrite(home, head.sequence, sealed_at=head.sealed_at)
+    assert verified(home).holds
+    edit_warehouse(
+        "UPDATE certificates.certificate SET sealed_until_ms = sealed_until_ms + 1 WHERE build_id = 'build-2'"
+    )(home)
+    assert "says another end of what seal" in verified(home).of(Area.CERTIFICATES).first
+
+
 def test_names_a_last_seal_that_holds_another_root(home: Path) -> None:
     """Asiento recomputes a seal from its segment: another root, count or digest differs even in the last one."""
     numbers = [each.sequence for each in FileSealStore(home / "seals").seals() if each.contents.object_count]

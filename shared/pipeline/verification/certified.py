@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Any
@@ -85,6 +86,8 @@ class LedgerNow:
     state_hash: str
     last_attempt_ms: int
     code_version: str
+    chain: Mapping[str, datetime]
+    """Hash of every seal to the moment up to where the chain covers everything with it."""
 
 
 def check_certificates(certificates: Certificates, warehouse: Warehouse, now: LedgerNow, found: Findings) -> None:
@@ -95,6 +98,7 @@ def check_certificates(certificates: Certificates, warehouse: Warehouse, now: Le
         by_place[str(row["build_id"]), _grain(row)] = row
         if row["certificate_id"] != _certificate_id(str(row["build_id"]), _grain(row)):
             found.differs(f"a certificate of {_grain(row)} in build {row['build_id']} is not the one that was written")
+        _check_seal(row, now.chain, found)
     figures = {build: _figures_of(build, certificates, warehouse, found) for build in sorted(certificates.raw)}
     for grain, build in certificates.published.items():
         certificate = by_place.get((build, grain))
@@ -114,6 +118,23 @@ def check_certificates(certificates: Certificates, warehouse: Warehouse, now: Le
         for model in catalog():
             if model.is_view:
                 _check_view(model, warehouse, found)
+
+
+def _check_seal(certificate: Row, chain: Mapping[str, datetime], found: Findings) -> None:
+    """Hold the seal that a certificate stands on against the chain: it noted the head of its time elsewhere."""
+    head, until_ms = certificate["seal_head"], certificate["sealed_until_ms"]
+    if head is None:
+        return
+    until = chain.get(str(head))
+    if until is None:
+        found.differs(
+            f"{_grain(certificate)} was certified in build {certificate['build_id']} on the seal {head}, which the chain does "
+            "not hold: seals were replaced or removed since; bring them back from a copy"
+        )
+    elif to_ms(until) != until_ms:
+        found.differs(
+            f"the certificate of {_grain(certificate)} says another end of what seal {head} covers: it was edited"
+        )
 
 
 def _figures_of(

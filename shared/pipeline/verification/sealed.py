@@ -1,6 +1,6 @@
 """Seals, recomputed: the chain link by link, each segment against its seal, and all segments against the raw store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -29,6 +29,8 @@ class Sealed:
     """Whether every link, span and segment is as it was made."""
     differing: frozenset[str]
     """Names of raw objects in sealed hours that are not as they were sealed."""
+    chain: Mapping[str, datetime]
+    """Hash of every seal to the moment up to where the chain covers everything with it."""
 
     def attests(self, delivery: Delivery) -> bool:
         """Return whether a delivery is proved to be as it was when it was sealed."""
@@ -39,23 +41,23 @@ class Sealed:
 def check_seals(raw: RawStore, seals: SealStore, found: Findings, now: datetime, expected_head: str = "") -> Sealed:
     """Recompute every seal. `expected_head` is the hash of a seal that somebody kept elsewhere: the chain must hold it."""
     head: Seal | None = None
-    seen = not expected_head
+    chain: dict[str, datetime] = {}
     try:
         for seal in seals.seals():
             if fault := link_fault(seal, head):
                 found.differs(fault)
             _check_segment(seal, seals, found)
             found.checked += 1
-            seen = seen or seal.seal_hash == expected_head
+            chain[seal.seal_hash] = seal.sealed_until
             head = seal
     except TerminalError as broken:
         found.differs(str(broken))
-    if not seen:
+    if expected_head and expected_head not in chain:
         found.differs(f"no seal has the hash {expected_head}: seals were replaced or removed since it was noted")
     is_whole = found.holds
     differing = frozenset(_check_raw(raw, seals, head, found)) if is_whole and head else frozenset[str]()
     _check_unsealed(raw, head, found, now)
-    return Sealed(head, is_whole, differing)
+    return Sealed(head, is_whole, differing, chain)
 
 
 def _check_segment(seal: Seal, seals: SealStore, found: Findings) -> None:
