@@ -338,6 +338,65 @@ resource "google_monitoring_alert_policy" "certification_failed" {
   }
 }
 
+# A month that somebody may have reported shows other figures now: finance hears of it before a reader wonders.
+resource "google_logging_metric" "month_restated" {
+  name   = "asiento/months_restated"
+  filter = "${local.log_of.rebuild_bi} AND jsonPayload.message=\"month restated\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+
+    labels {
+      key         = "grain"
+      value_type  = "STRING"
+      description = "The month, currency and business unit that were certified before with other figures."
+    }
+    labels {
+      key         = "is_explained"
+      value_type  = "STRING"
+      description = "Whether statements that came since are behind all of the change."
+    }
+  }
+
+  label_extractors = {
+    grain        = "EXTRACT(jsonPayload.grain)"
+    is_explained = "EXTRACT(jsonPayload.is_explained)"
+  }
+
+  depends_on = [google_project_service.service]
+}
+
+resource "google_monitoring_alert_policy" "month_restated" {
+  display_name          = "Asiento: a certified month is restated"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = [google_monitoring_notification_channel.on_call.id]
+
+  conditions {
+    display_name = "A month was certified with other figures than before"
+
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.month_restated.name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.grain", "metric.label.is_explained"]
+      }
+    }
+  }
+
+  documentation {
+    content   = "The report names what changed and the statements behind it, to the cent. Runbook: docs/runbooks/explain_a_restatement.md"
+    mime_type = "text/markdown"
+  }
+}
+
 # What nobody foresaw, in any function: its class and place are logged, its words are not. One is enough.
 resource "google_logging_metric" "unforeseen" {
   name   = "asiento/unforeseen_errors"

@@ -26,6 +26,7 @@ RUNBOOKS = (
     "wait_for_a_provider",
     "deploy_a_cube",
     "judge_an_anomaly",
+    "explain_a_restatement",
 )
 PARTS = ["Symptom", "Check", "Action", "Verification"]
 COMMANDS = {
@@ -35,6 +36,7 @@ COMMANDS = {
     "replay",
     "reconcile",
     "rebuild",
+    "restatements",
     "dictionary",
     "analytics",
     "certify",
