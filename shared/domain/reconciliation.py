@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from operator import attrgetter
 from typing import NamedTuple
 
 from shared.domain.entities import FIELDS
@@ -50,6 +51,9 @@ class Claim(NamedTuple):
     status: str
     about: str = ""
     """What of the entity it speaks of, where that is not the entity itself: of a shift `card payments in ARS`."""
+
+
+_CURRENCY = attrgetter("currency")
 
 
 class Pair(NamedTuple):
@@ -226,8 +230,9 @@ class Tally:
         """Count claims of which both sides make the very same: they add nothing to the drift of their currencies."""
         self.provider += len(claims)
         self.ledger += len(claims)
-        for currency in {claim.currency for claim in claims if claim.amount_minor is not None}:
-            self._drift(currency, 0)
+        if not self.drift_minor.keys() >= set(map(_CURRENCY, claims)):
+            for currency in {claim.currency for claim in claims if claim.amount_minor is not None}:
+                self._drift(currency, 0)
 
     def _drift(self, currency: str | None, amount_minor: int) -> None:
         currency = currency or NO_CURRENCY

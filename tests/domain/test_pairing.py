@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKey, EntityKind
-from shared.domain.pairing import STRETCH, unequal
+from shared.domain.pairing import FEW, STRETCH, unequal
 from shared.domain.reconciliation import Claim, Mismatch, Tally, differing, paired
 
 CHANGES: tuple[Callable[[Claim], Claim], ...] = (
@@ -60,7 +60,7 @@ def found_singly(provider: list[Claim], ledger: list[Claim]) -> tuple[list[Misma
 @given(
     size=st.integers(0, 3 * STRETCH),
     lacking=st.tuples(*[st.sets(st.integers(0, 3 * STRETCH), max_size=6)] * 2),
-    changed=st.dictionaries(st.integers(0, 3 * STRETCH), st.sampled_from(CHANGES), max_size=6),
+    changed=st.dictionaries(st.integers(0, 3 * STRETCH), st.sampled_from(CHANGES), max_size=3 * FEW),
 )
 def test_stretches_find_what_single_claims_find(
     size: int, lacking: tuple[set[int], set[int]], changed: dict[int, Callable[[Claim], Claim]]
@@ -113,3 +113,27 @@ def test_a_key_that_comes_twice_is_refused() -> None:
     twice = [whole[0], whole[0], *whole[1:]]
     with pytest.raises(TerminalError, match="each once"):
         list(unequal(twice, list(twice), Tally()))
+
+
+@pytest.mark.parametrize("first", ["provider", "ledger"])
+def test_disorder_after_the_other_side_has_ended_is_refused(first: str) -> None:
+    """Asiento refuses a key that comes again where a stretch ended, also when the other side has nothing more to say."""
+    whole = claims(range(STRETCH))
+    sides = (whole, [*whole, whole[-1]]) if first == "provider" else ([*whole, whole[-1]], whole)
+    with pytest.raises(TerminalError, match="each once"):
+        list(unequal(*sides, Tally()))
+
+
+@given(
+    at=st.integers(1, 3 * STRETCH - 1),
+    lacking=st.sets(st.integers(0, 3 * STRETCH), max_size=3 * FEW),
+    side=st.sampled_from(["provider", "ledger"]),
+)
+def test_disorder_is_refused_wherever_it_lies(at: int, lacking: set[int], side: str) -> None:
+    """Asiento refuses a side out of order whatever the other side lacks, and blames no side that is in order."""
+    whole = claims(range(3 * STRETCH))
+    disorder = [*whole[: at - 1], whole[at], whole[at - 1], *whole[at + 1 :]]
+    other = [each for number, each in enumerate(whole) if number not in lacking]
+    sides = (disorder, other) if side == "provider" else (other, disorder)
+    with pytest.raises(TerminalError, match=f"the {side} side names"):
+        list(unequal(*sides, Tally()))
