@@ -35,7 +35,8 @@ from shared.runtime.system_clock import SystemClock
 SIDES = ("provider", "ledger")
 _OF_A_THOUSAND = {"provider": 2, "ledger": 1}
 """Which of a thousand entities a side lacks."""
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 256
+"""Few enough that they are gone before the collector of garbage goes through them."""
 
 SIDE = """
 COPY (
@@ -107,7 +108,8 @@ class _Claims:
         while True:
             started_ns = time.perf_counter_ns()
             claims = [
-                Claim(EntityKey(kind, provider, each), *rest) for each, *rest in self._rows.fetchmany(_ROWS_AT_ONCE)
+                Claim(EntityKey(kind, provider, entity_id), version_at_ms, amount_minor, currency, status)
+                for entity_id, version_at_ms, amount_minor, currency, status in self._rows.fetchmany(_ROWS_AT_ONCE)
             ]
             self.spent_ns += time.perf_counter_ns() - started_ns
             if not claims:

@@ -45,7 +45,7 @@ class EntityKey(NamedTuple):
     def parse(cls, text: str) -> "EntityKey":
         """Read the one-line form back; raise ValueError where it is none."""
         kind, provider, entity_id = text.split(":", 2)
-        return cls(_KINDS.get(kind) or EntityKind(kind), provider, entity_id)
+        return tuple.__new__(cls, (_KINDS.get(kind) or EntityKind(kind), provider, entity_id))
 
 
 class Version(NamedTuple):

@@ -7,10 +7,15 @@ not the facts of the entity: an entity with ten thousand facts takes the next on
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from shared.domain.entities import FIELDS, LINKS, OCCURRED_AT, Merge
 from shared.domain.facts import EntityKey, Fact, Stamp, Value
+
+_STAMP = itemgetter(1)
+"""The stamp of a register."""
+_NEVER = Stamp(0, 0, 0, "", "")
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ class Entity:
     @property
     def version_at_ms(self) -> int:
         """Return the time of the most recent statement that stands; 0 while awaited."""
-        return max((stamp.at_ms for _, stamp in self.registers.values()), default=0)
+        return max(map(_STAMP, self.registers.values()), default=_NEVER).at_ms
 
     def links(self) -> Iterable[tuple[str, EntityKey]]:
         """Yield the link fields that are set, and where each points."""

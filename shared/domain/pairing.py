@@ -62,7 +62,7 @@ class _Side:
     def __init__(self, claims: Iterable[Claim], name: str) -> None:
         self._claims = iter(claims)
         self._name = name
-        self._last: list[EntityKey] = []
+        self.last: list[EntityKey] = []
         """The key that was taken last; none at the start."""
         self.held: list[Claim] = []
 
@@ -79,10 +79,10 @@ class _Side:
     def taken(self, number: int) -> list[Claim]:
         """Give so many of those that are held; raise TerminalError where they do not come in order."""
         taken, self.held = self.held[:number], self.held[number:]
-        keys = [*self._last, *map(_KEY, taken)]
+        keys = [*self.last, *map(_KEY, taken)]
         if not all(map(lt, keys, keys[1:])):
             self._refuse(keys)
-        self._last = keys[-1:]
+        self.last = keys[-1:]
         return taken
 
     def taken_until(self, until: EntityKey) -> list[Claim]:
@@ -92,7 +92,7 @@ class _Side:
     def follow(self, other: "_Side", number: int) -> None:
         """Let go of so many that the other side has just given alike: as they are in order there, they are here."""
         self.held = self.held[number:]
-        self._last = other._last
+        self.last = other.last
 
     def rest(self) -> Iterator[Claim]:
         """Yield what is held and what is still to come."""
