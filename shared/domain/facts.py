@@ -87,8 +87,7 @@ class Want:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one delivery says: one raw event, its facts, and what it makes us want to fetch.
 
     `event_key` is `provider:event id` and the document key of the event, for ever; `content_digest` is over the event's

@@ -74,6 +74,9 @@ class Entity:
 
         False means superseded: everything that it says has been said again, later or otherwise.
         """
+        if not self.registers:
+            self.registers = {name: (value, stamp) for name, value in fact.values.items()}
+            return bool(fact.values)
         fields = FIELDS[self.key.kind]
         stands = False
         for name, value in fact.values.items():
@@ -126,16 +129,14 @@ def canonical(entity: Entity) -> dict[str, Any]:
 def to_document(entity: Entity) -> dict[str, Any]:
     """Return the entity as a JSON document for a ledger store. Stamps are written once and pointed at."""
     stamps: dict[Stamp, int] = {}
-
-    def place(stamp: Stamp) -> int:
-        return stamps.setdefault(stamp, len(stamps))
-
+    place = stamps.setdefault
     document: dict[str, Any] = {
-        "registers": {name: [value, place(stamp)] for name, (value, stamp) in entity.registers.items()}
+        "registers": {name: [value, place(stamp, len(stamps))] for name, (value, stamp) in entity.registers.items()}
     }
     if entity.variants:
         document["variants"] = {
-            name: [[value, place(stamp)] for value, stamp in known.items()] for name, known in entity.variants.items()
+            name: [[value, place(stamp, len(stamps))] for value, stamp in known.items()]
+            for name, known in entity.variants.items()
         }
     if entity.disputed:
         document["disputed"] = sorted(entity.disputed)

@@ -1,7 +1,7 @@
 """What became of a delivery, with every attempt. Nothing is dropped: each kept delivery ends in one of these."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -29,8 +29,7 @@ class Outcome(StrEnum):
         return self in (Outcome.CONFLICT, Outcome.QUARANTINED, Outcome.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt to derive a delivery: when, by which code, and how it ended."""
 
     at_ms: int
@@ -39,8 +38,7 @@ class Attempt:
     code_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The standing outcome of a delivery and all attempts, first to last; the last one stands."""
 
     delivery_id: str

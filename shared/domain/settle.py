@@ -7,6 +7,7 @@ it decides from its arguments alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.domain.entities import FIELDS, LINKS
 from shared.domain.errors import Quarantine, UnreadableError
@@ -18,8 +19,7 @@ FUTURE_TOLERANCE_MS = 24 * 3600 * 1000
 """A version later than its arrival by more than this is refused: believed, it would outrank every true one to come."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventMark:
+class EventMark(NamedTuple):
     """The idempotency mark of a raw event, kept for ever: which contents came under its key, and from which delivery.
 
     More than one content under one key is a conflict. `entity_keys` are the entities that any content speaks of.
@@ -31,8 +31,7 @@ class EventMark:
     entity_keys: tuple[EntityKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFact:
+class StoredFact(NamedTuple):
     """A fact as the ledger keeps it: the statement, its place in the order, and the delivery that it came from."""
 
     fact: Fact
@@ -51,8 +50,7 @@ class OutboxMessage:
     created_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
+class Derivation(NamedTuple):
     """One delivery that was read: what it says, or why it could not be read."""
 
     delivery_id: str

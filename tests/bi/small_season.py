@@ -381,7 +381,7 @@ class SmallWorld:
         def read(delivery: Delivery) -> Any:
             reading = sound.read(delivery)
             facts = tuple(fact._replace(values=change(fact.values)) for fact in reading.facts)
-            return replace(reading, facts=facts)
+            return reading._replace(facts=facts)
 
         self.providers[provider] = replace(sound, read=read)
 
