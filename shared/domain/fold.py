@@ -15,7 +15,6 @@ from shared.domain.facts import EntityKey, Fact, Stamp, Value
 
 _STAMP = itemgetter(1)
 """The stamp of a register."""
-_NEVER = Stamp(0, 0, 0, "", "")
 
 
 @dataclass(slots=True)
@@ -61,7 +60,7 @@ class Entity:
     @property
     def version_at_ms(self) -> int:
         """Return the time of the most recent statement that stands; 0 while awaited."""
-        return max(map(_STAMP, self.registers.values()), default=_NEVER).at_ms
+        return max(map(_STAMP, self.registers.values()), default=(0,))[0]
 
     def links(self) -> Iterable[tuple[str, EntityKey]]:
         """Yield the link fields that are set, and where each points."""

@@ -230,7 +230,7 @@ class Tally:
         """Count claims of which both sides make the very same: they add nothing to the drift of their currencies."""
         self.provider += len(claims)
         self.ledger += len(claims)
-        if not self.drift_minor.keys() >= set(map(_CURRENCY, claims)):
+        if set(map(_CURRENCY, claims)) - self.drift_minor.keys():
             for currency in {claim.currency for claim in claims if claim.amount_minor is not None}:
                 self._drift(currency, 0)
 
