@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from typing import Any, TypeVar
 
 import jwt
 from pydantic import BaseModel, ValidationError
@@ -32,6 +33,8 @@ RENEW_BEFORE_S = 60.0
 
 DAYS_PER_REQUEST = 7
 """Travel days that one listing of manifests covers: an answer holds all their tickets."""
+
+T = TypeVar("T")
 
 _A_DAY = timedelta(days=1)
 _UNDELIVERED = "/webhooks/undelivered"
@@ -71,11 +74,18 @@ class Session:
 
     def get(self, path: str, query: Query | None = None) -> bytes:
         """Return the body of an answer; a token that is refused is renewed once."""
+        return self._with_token(lambda headers: self._http.get(path, query, headers))
+
+    def get_object(self, path: str, query: Query | None = None) -> dict[str, Any]:
+        """Return the JSON object that an answer holds, in the same way."""
+        return self._with_token(lambda headers: self._http.get_object(path, query, headers))
+
+    def _with_token(self, ask: Callable[[dict[str, str]], T]) -> T:
         token = self._token()
         try:
-            return self._http.get(path, query, self._headers(token))
+            return ask(self._headers(token))
         except UnauthorizedError:
-            return self._http.get(path, query, self._headers(self._token(refused=token)))
+            return ask(self._headers(self._token(refused=token)))
 
     def _token(self, refused: str | None = None) -> str:
         with self._lock:
@@ -176,7 +186,7 @@ class BetterezApi:
 
     def list_undelivered(self) -> Iterator[Undelivered]:
         """Yield the webhooks that the platform could not deliver; it lists all of them at once."""
-        answer = read_as(payloads.UndeliveredList, parse_object(self._session.get(_UNDELIVERED)))
+        answer = read_as(payloads.UndeliveredList, self._session.get_object(_UNDELIVERED))
         for entry in answer.undelivered:
             event_id = entry.payload.get("id")
             yield Undelivered(entry.id, f"{NAME}:{event_id}" if isinstance(event_id, str) else "")
@@ -202,14 +212,14 @@ class BetterezApi:
 
     def _summary(self, shift: payloads.Shift) -> payloads.SalesSummary:
         path = f"/accounts/shifts/{segment(shift.id)}/sales-summary"
-        return read_as(payloads.SalesSummary, parse_object(self._session.get(path)))
+        return read_as(payloads.SalesSummary, self._session.get_object(path))
 
     def _sales(self, window: Window) -> Iterator[Listed]:
         for shift in self._shifts(window):
             if not _was_open_in(window, shift):
                 continue  # what is sold at a counter is sold within its shift
             path = f"/accounts/shifts/{segment(shift.id)}/transactions"
-            answer = read_as(payloads.TransactionList, parse_object(self._session.get(path)))
+            answer = read_as(payloads.TransactionList, self._session.get_object(path))
             for transaction in answer.transactions:
                 if _is_within(window, transaction.created_at):
                     yield _listed_sale(transaction)
@@ -226,7 +236,7 @@ class BetterezApi:
         if not days:
             return []
         span = {"fromDate": str(days[0] - _A_DAY), "toDate": str(days[-1] + _A_DAY), "includeActivity": "false"}
-        return read_as(payloads.ShiftList, parse_object(self._session.get("/accounts/shifts", span))).shifts
+        return read_as(payloads.ShiftList, self._session.get_object("/accounts/shifts", span)).shifts
 
     def _tickets(self, window: Window) -> Iterator[Listed]:
         for manifest in self._manifests(window, margin=_A_DAY):
@@ -247,8 +257,7 @@ class BetterezApi:
 
     def _manifests_between(self, first: date, last: date) -> list[payloads.Manifest]:
         span = {"dateFrom": str(first), "dateTo": str(last)}
-        answer = self._session.get("/operations/manifests", span)
-        return read_as(payloads.ManifestList, parse_object(answer)).manifests
+        return read_as(payloads.ManifestList, self._session.get_object("/operations/manifests", span)).manifests
 
 
 def _chunks(first: date, last: date) -> Iterator[tuple[date, date]]:

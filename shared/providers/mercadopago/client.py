@@ -11,7 +11,6 @@ from shared.ports.provider import ApiAccess, Fetched, Listed
 from shared.providers.mercadopago import payloads, translate
 from shared.providers.mercadopago.capabilities import NAME
 from shared.providers.toolkit.http_api import HttpApi, segment
-from shared.providers.toolkit.json_body import parse_object
 from shared.providers.toolkit.payload_models import Id, InstantMs, Payload, read_as
 
 PAGE_SIZE = 50
@@ -111,7 +110,7 @@ class MercadoPagoApi:
             "offset": offset,
             "limit": PAGE_SIZE,
         }
-        return read_as(payloads.Page, parse_object(self._http.get("/v1/payments/search", query)))
+        return read_as(payloads.Page, self._http.get_object("/v1/payments/search", query))
 
 
 def _by_id(page: payloads.Page) -> dict[str, dict[str, Any]]:

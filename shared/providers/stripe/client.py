@@ -10,7 +10,6 @@ from shared.ports.provider import ApiAccess, Fetched, Listed
 from shared.providers.stripe import payloads, translate
 from shared.providers.stripe.capabilities import NAME
 from shared.providers.toolkit.http_api import HttpApi, Query, segment
-from shared.providers.toolkit.json_body import parse_object
 from shared.providers.toolkit.payload_models import Id, Payload, read_as
 
 PAGE_SIZE = 100
@@ -81,7 +80,7 @@ class StripeApi:
         }
         query: Query = span
         while True:
-            page = read_as(payloads.Page, parse_object(self._http.get(f"/v1/{collection}", query)))
+            page = read_as(payloads.Page, self._http.get_object(f"/v1/{collection}", query))
             yield from page.data
             if not page.has_more or not page.data:
                 return

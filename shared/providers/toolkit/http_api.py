@@ -3,10 +3,10 @@
 Errors name the method, the path and the status; never a header, a query or a body, which may hold secrets or names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,7 +20,7 @@ from shared.domain.errors import (
     TransientError,
     UnreadableError,
 )
-from shared.providers.toolkit.json_body import parse_value
+from shared.providers.toolkit.json_body import parse_object, parse_value
 
 ATTEMPTS = 4
 TIMEOUT_S = 15.0
@@ -36,6 +36,7 @@ _RETRYABLE_CLIENT_ERRORS = frozenset(
 _A_SECOND = timedelta(seconds=1)
 
 Query: TypeAlias = Mapping[str, str | int]
+T = TypeVar("T")
 
 
 class UnauthorizedError(TerminalError):
@@ -45,6 +46,14 @@ class UnauthorizedError(TerminalError):
 def segment(entity_id: str) -> str:
     """Return an id as one segment of a path: whatever it holds, it cannot leave its place."""
     return quote(entity_id, safe="") if entity_id.strip(".") else quote(entity_id, safe="").replace(".", "%2E")
+
+
+class _Answer(NamedTuple):
+    """What came back for what was asked."""
+
+    asked: str
+    body: bytes
+    is_json: bool
 
 
 class HttpApi:
@@ -62,30 +71,35 @@ class HttpApi:
 
         Raises TransientError after the last retry, NotFoundError (404), UnauthorizedError (401), TerminalError.
         """
-        return self._ask_with_patience("GET", path, params=query, headers=headers)
+        return self._ask_with_patience(_whole, "GET", path, params=query, headers=headers)
+
+    def get_object(
+        self, path: str, query: Query | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON object that an answer holds. Raises as `get`, and UnreadableError where it holds something else."""
+        return self._ask_with_patience(_object, "GET", path, params=query, headers=headers)
 
     def post(self, path: str, content: Any, headers: Mapping[str, str], auth: tuple[str, str] | None = None) -> bytes:
         """Send JSON to an endpoint that changes nothing but our session; return the body. Raises as `get`."""
-        return self._ask_with_patience("POST", path, json=content, headers=headers, auth=auth)
+        return self._ask_with_patience(_whole, "POST", path, json=content, headers=headers, auth=auth)
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
 
-    def _ask_with_patience(self, method: str, path: str, **request: Any) -> bytes:
+    def _ask_with_patience(self, read: Callable[[_Answer], T], method: str, path: str, **request: Any) -> T:
         for attempt in stamina.retry_context(on=_patience, attempts=ATTEMPTS, timeout=None):
             with attempt:
-                return self._ask(method, path, **request)
+                return read(self._ask(method, path, **request))
         raise AssertionError("a retry ends with an answer or an error")  # pragma: no cover  for the type checker alone
 
-    def _ask(self, method: str, path: str, **request: Any) -> bytes:
+    def _ask(self, method: str, path: str, **request: Any) -> _Answer:
         # httpx takes auth=None to mean "no authentication", which is what a request without it wants.
         try:
             with self._client.stream(method, path, **request) as response:
                 _require_success(method, path, response)
-                body = _bounded(method, path, response)
-                _require_whole(method, path, response, body)
-                return body
+                is_json = "json" in response.headers.get("content-type", "")
+                return _Answer(f"{method} {path}", _bounded(method, path, response), is_json)
         except httpx.TransportError as down:
             raise TransientError(f"{method} {path}: {type(down).__name__}; ask again later") from down
 
@@ -113,18 +127,33 @@ def _require_success(method: str, path: str, response: httpx.Response) -> None:
     )
 
 
-def _require_whole(method: str, path: str, response: httpx.Response, body: bytes) -> None:
-    """Raise TransientError where a JSON answer ends in the middle: somebody on the way cut it, and it may come whole again.
+def _whole(answer: _Answer) -> bytes:
+    """Return the body of an answer that is not cut.
 
     What is no JSON at all is not judged here: it is kept as it came, and its reading says what is wrong with it.
     """
-    if "json" not in response.headers.get("content-type", ""):
-        return
+    if answer.is_json:
+        try:
+            parse_value(answer.body)
+        except UnreadableError:
+            _refuse_cut(answer)
+    return answer.body
+
+
+def _object(answer: _Answer) -> dict[str, Any]:
+    """Return the JSON object that an answer holds, read once."""
     try:
-        parse_value(body)
+        return parse_object(answer.body)
     except UnreadableError:
-        if _ends_early(body):
-            raise TransientError(f"{method} {path}: the answer ends in the middle; ask again later") from None
+        if answer.is_json:
+            _refuse_cut(answer)
+        raise
+
+
+def _refuse_cut(answer: _Answer) -> None:
+    """Raise TransientError where a JSON answer ends in the middle: somebody on the way cut it, and it may come whole again."""
+    if _ends_early(answer.body):
+        raise TransientError(f"{answer.asked}: the answer ends in the middle; ask again later") from None
 
 
 def _ends_early(body: bytes) -> bool:

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain.errors import BusyError, NotFoundError, SettingsError, TerminalError, TransientError
+from shared.domain.errors import (
+    BusyError,
+    NotFoundError,
+    SettingsError,
+    TerminalError,
+    TransientError,
+    UnreadableError,
+)
 from shared.providers.toolkit import http_api
 from shared.providers.toolkit.http_api import ATTEMPTS, HttpApi, UnauthorizedError, segment
+from shared.providers.toolkit.json_body import parse_object
 from tests.providers.api_server import Answer, ApiServer, Request, serving
 
 SECRET = "very secret token"
@@ -149,6 +157,23 @@ def test_an_answer_that_is_wrong_but_whole_is_taken(body: bytes) -> None:
     """Asiento takes an answer that no later one will make better as it came: its reading says what is wrong with it."""
     with asking(Answer(body, headers=JSON)) as (api, server):
         assert api.get("/things") == body
+        assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_object_is_read_once_it_is_whole() -> None:
+    """Asiento reads an answer as what it holds, and asks again for one that was cut, as for bytes that are kept."""
+    with asking(Answer(WHOLE[:-1], headers=JSON), Answer(WHOLE, headers=JSON)) as (api, server):
+        assert api.get_object("/things") == parse_object(WHOLE)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"a": nothing}'])
+def test_an_answer_that_is_no_object(body: bytes) -> None:
+    """Asiento says that a whole answer cannot be read where it holds no object: asking again would not help."""
+    with asking(Answer(body, headers=JSON)) as (api, server):
+        with pytest.raises(UnreadableError):
+            api.get_object("/things")
         assert len(server.requests) == 1
 
 
