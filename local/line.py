@@ -146,16 +146,17 @@ def reconcile_until_closed(parts: Parts, window: Window, settle: Settle = drain)
         fetch_until_done(parts, world, settle)
         runs = awaited(world, now(), ask_after=timedelta(0))
         runs += reconcile.run_all(world, window, now())
+        again = reconcile.sharing_listings(world)
         for _ in range(PASSES_MAX):
             derived = settle(parts)
             if not derived and not parts.ledger.outbox_depth():
                 break
-            for narrowed, span in _still_open(world):
+            for narrowed, span in _still_open(again):
                 runs += reconcile.reconcile("transactions", narrowed, span, now())
             runs += awaited(world, now(), ask_after=timedelta(0))
             for job in ("fetches", "exceptions"):
                 runs += reconcile.reconcile(job, world, window, now())
-        for narrowed, span in _still_incomplete(world):
+        for narrowed, span in _still_incomplete(again):
             runs += reconcile.reconcile("completeness", narrowed, span, now())
         for job, span in _open_with_others(world):
             runs += reconcile.reconcile(job, world, span, now())
@@ -174,13 +175,16 @@ def _still_open(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconcilin
 
 
 def _open_with_others(world: reconcile.Reconciling) -> list[tuple[str, Window]]:
-    """Return, for each other job with open differences, the span in which it has seen them."""
-    spans: dict[str, Window] = {}
-    for each in world.casebook.open_differences():
-        if each.job != LISTING_JOB:
-            known = spans.get(each.job, each.window)
-            spans[each.job] = Window(min(known.start, each.window.start), max(known.end, each.window.end))
-    return sorted(spans.items())
+    """Return, for each other job with open differences, the spans in which it has seen them; those that touch are one."""
+    found = {(each.job, each.window) for each in world.casebook.open_differences() if each.job != LISTING_JOB}
+    spans: list[tuple[str, Window]] = []
+    for job, window in sorted(found, key=lambda each: (each[0], each[1].start)):
+        if spans and spans[-1][0] == job and window.start <= spans[-1][1].end:
+            known = spans[-1][1]
+            spans[-1] = job, Window(known.start, max(known.end, window.end))
+        else:
+            spans.append((job, window))
+    return spans
 
 
 def _still_incomplete(world: reconcile.Reconciling) -> list[tuple[reconcile.Reconciling, Window]]:

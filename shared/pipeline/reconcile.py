@@ -9,7 +9,7 @@ be run alone, twice, or at the same time as another: it goes on where it stands.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.errors import SettingsError
@@ -21,6 +21,7 @@ from shared.pipeline.reconciliation.completeness import completeness
 from shared.pipeline.reconciliation.control_totals import control_totals
 from shared.pipeline.reconciliation.exceptions import exceptions
 from shared.pipeline.reconciliation.fetches import fetches
+from shared.pipeline.reconciliation.listings import Listings
 from shared.pipeline.reconciliation.manifests import manifests
 from shared.pipeline.reconciliation.pausing import with_pauses
 from shared.pipeline.reconciliation.stragglers import stragglers
@@ -28,7 +29,7 @@ from shared.pipeline.reconciliation.transactions import transactions
 from shared.pipeline.reconciliation.undeliverables import undeliverables
 from shared.pipeline.reconciliation.world import Counterparty, Reconciling
 
-__all__ = ["JOBS", "Counterparty", "Job", "Reconciling", "reconcile", "run_all"]
+__all__ = ["JOBS", "Counterparty", "Job", "Reconciling", "reconcile", "run_all", "sharing_listings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,14 @@ def reconcile(job_name: str, world: Reconciling, window: Window, now: datetime) 
 
 
 def run_all(world: Reconciling, window: Window, now: datetime) -> list[ReconciliationRun]:
-    """Run every job once, in order. A failed run does not keep the jobs after it from running."""
-    pausing = with_pauses(world)
-    return [run for job in JOBS for run in job.run(pausing, window, now)]
+    """Run every job once, in order; what two of them ask a provider to list it is asked once.
+
+    A failed run does not keep the jobs after it from running.
+    """
+    sharing = sharing_listings(with_pauses(world))
+    return [run for job in JOBS for run in job.run(sharing, window, now)]
+
+
+def sharing_listings(world: Reconciling) -> Reconciling:
+    """Return the world of one pass: what a job lists in it the next one need not ask for again."""
+    return replace(world, listings=Listings())

@@ -29,7 +29,7 @@ from shared.domain.settle import Effects, Snapshot, Touch
 from shared.domain.times import Window, business_day, day_start, from_ms
 from shared.pipeline.reconciliation.asking import ask_for
 from shared.pipeline.reconciliation.chunks import chunks
-from shared.pipeline.reconciliation.listing import listed_in
+from shared.pipeline.reconciliation.listing import listed_in_pass
 from shared.pipeline.reconciliation.recording import Report, Work, recorded
 from shared.pipeline.reconciliation.transactions import weeks_of
 from shared.pipeline.reconciliation.world import Counterparty, PatientApi, Reconciling
@@ -137,12 +137,12 @@ def _certified(
 
 def _certify(world: Reconciling, counterparty: Counterparty, work: Work, now: datetime, by: Sighting) -> Report:
     assert work.kind is not None and work.window is not None  # noqa: S101, PT018  _certified gives both
-    provider_as_of = world.clock.now()
-    listed = listed_in(counterparty, work.kind, work.window)
+    listing = listed_in_pass(world, counterparty, work.kind, work.window)
+    listed = listing.entities
     days = work.window.days()
     by_day = _by_day(found_of(world, (listed[key] for key in sorted(listed))), listed, days)
     certificates = tuple(
-        certificate(DayListed(work.provider, work.kind, day, provider_as_of, by.run_id), by_day[day]) for day in days
+        certificate(DayListed(work.provider, work.kind, day, listing.as_of, by.run_id), by_day[day]) for day in days
     )
     missing = [each.key for found in by_day.values() for each in found if isinstance(each, Gap)]
     fetches = dict.fromkeys(listed[key].fetch for key in missing if world.can_fetch(listed[key].fetch))
@@ -156,7 +156,7 @@ def _certify(world: Reconciling, counterparty: Counterparty, work: Work, now: da
             "asked": len(fetches),
         },
         certificates=certificates,
-        provider_as_of=provider_as_of,
+        provider_as_of=listing.as_of,
         ledger_as_of=world.clock.now(),
     )
 

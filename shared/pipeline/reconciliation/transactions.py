@@ -7,7 +7,7 @@ each end, does not ask for everything twice.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ from shared.domain.reconciliation import (
 )
 from shared.domain.times import Window
 from shared.pipeline.reconciliation.asking import ask_for, ways_to
-from shared.pipeline.reconciliation.listing import listed_in
+from shared.pipeline.reconciliation.listing import listed_now
 from shared.pipeline.reconciliation.recording import Report, Work, recorded
 from shared.pipeline.reconciliation.world import Counterparty, PatientApi, Reconciling
 from shared.ports.provider import Listed
@@ -73,8 +73,8 @@ class _Comparison:
         self._counts: Counter[str] = Counter(uncovered=0, found_by_key=0, asked=0)
 
     def run(self, now: datetime, by: Sighting) -> Report:
-        provider_as_of = self._world.clock.now()
-        listed = listed_in(self._counterparty, self._kind, self._window)
+        listing = listed_now(self._world, self._counterparty, self._kind, self._window)
+        listed = listing.entities
         ledger_as_of = self._world.clock.now()
         tally = Tally()
         mismatches: list[Mismatch] = []
@@ -89,11 +89,11 @@ class _Comparison:
             counts={"provider": tally.provider, "ledger": tally.ledger, **self._counts},
             drift_minor=tally.drift_minor,
             mismatches=tuple(mismatches),
-            provider_as_of=provider_as_of,
+            provider_as_of=listing.as_of,
             ledger_as_of=ledger_as_of,
         )
 
-    def _comparable(self, listed: dict[EntityKey, Listed]) -> Iterator[Claim]:
+    def _comparable(self, listed: Mapping[EntityKey, Listed]) -> Iterator[Claim]:
         """Yield the ledger's side without what the provider's listing does not show by its nature."""
         if self._kind not in OCCURRED_AT:
             return
@@ -114,13 +114,13 @@ class _Comparison:
             else:
                 yield pair
 
-    def _ask(self, mismatches: Iterable[Mismatch], listed: dict[EntityKey, Listed], now: datetime) -> None:
+    def _ask(self, mismatches: Iterable[Mismatch], listed: Mapping[EntityKey, Listed], now: datetime) -> None:
         """Ask for what differs, each thing once: by it the ledger learns what the provider knows, or that it knows nothing."""
         keys = dict.fromkeys(key for mismatch in mismatches for key in self._ways_to_mend(mismatch, listed))
         ask_for(self._world.ledger, keys, "difference", now)
         self._counts["asked"] = len(keys)
 
-    def _refute(self, listed: dict[EntityKey, Listed], by: Sighting) -> None:
+    def _refute(self, listed: Mapping[EntityKey, Listed], by: Sighting) -> None:
         """Close the exceptions that say that the provider does not know what it lists here."""
         casebook, name = self._world.casebook, self._counterparty.capabilities.name
         known = [
@@ -131,7 +131,7 @@ class _Comparison:
         if known:
             casebook.close_exceptions(known, by.at)
 
-    def _ways_to_mend(self, mismatch: Mismatch, listed: dict[EntityKey, Listed]) -> list[EntityKey]:
+    def _ways_to_mend(self, mismatch: Mismatch, listed: Mapping[EntityKey, Listed]) -> list[EntityKey]:
         if mismatch.provider is not None:
             fetch = listed[mismatch.key].fetch
             return [fetch] if self._world.can_fetch(fetch) else []

@@ -9,6 +9,7 @@ from shared.contracts.holding import Holding
 from shared.domain.errors import AsientoError, NotFoundError, PausedError, TransientError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.times import Window
+from shared.pipeline.reconciliation.listings import Listings
 from shared.pipeline.take_in import Intake
 from shared.ports.casebook import Casebook
 from shared.ports.clock import Clock
@@ -84,6 +85,8 @@ class Reconciling:
     """The pinned contracts that deliveries are held against where they are measured; None holds against nothing."""
     rejected: RejectedStore | None = None
     """What the door rejected; None where that cannot be seen from here."""
+    listings: Listings | None = None
+    """What was listed in the pass of which this is the world, for its jobs to share; None where each job asks for itself."""
 
     def can_fetch(self, key: EntityKey) -> bool:
         """Return whether the provider of this entity can be asked for it by id."""
