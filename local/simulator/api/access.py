@@ -6,8 +6,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from secrets import compare_digest, token_urlsafe
 from time import time
+from typing import Any
 
 import jwt
 from starlette.requests import Request
@@ -88,13 +90,7 @@ class Sessions:
         if scheme.lower() != "bearer":
             return False
         try:
-            claims = jwt.decode(
-                token,
-                self._access.signing_key,
-                algorithms=[_ALGORITHM],
-                audience=_AUDIENCE,
-                options={"verify_exp": False, "verify_iat": False},
-            )
+            claims = _claims(token, self._access.signing_key)
         except jwt.InvalidTokenError:
             return False
         # By this clock, which may not be the machine's.
@@ -139,3 +135,16 @@ def has_bearer(request: Request, expected: str) -> bool:
 
 def _is_same(given: str, expected: str) -> bool:
     return compare_digest(given.encode(), expected.encode())
+
+
+@lru_cache(maxsize=64)
+def _claims(token: str, signing_key: str) -> Mapping[str, Any]:
+    """Return what a token claims; one session shows the same token thousands of times, and its signature is checked once."""
+    claims: Mapping[str, Any] = jwt.decode(
+        token,
+        signing_key,
+        algorithms=[_ALGORITHM],
+        audience=_AUDIENCE,
+        options={"verify_exp": False, "verify_iat": False},
+    )
+    return claims
