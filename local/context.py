@@ -26,13 +26,16 @@ DEFAULT_HOME = Path(".asiento")
 
 
 @contextmanager
-def world(home: Path) -> Iterator[Parts]:
+def world(home: Path, *, log_level: str = "error") -> Iterator[Parts]:
     """Open the world that the environment names and close it at the end.
 
     The embedded one, which is the default, lies in a home folder; raises SettingsError if nothing is there. With
     ASIENTO_WORLD=google it is the project of ASIENTO_PROJECT, and the home folder means nothing.
+
+    What is logged from `log_level` on is written beside the answer, unless ASIENTO_LOG_LEVEL says otherwise: a command whose
+    answer tells all of it names a higher one.
     """
-    settings = Settings.from_environment({"ASIENTO_LOG_LEVEL": "error", **os.environ, "ASIENTO_HOME": str(home)})
+    settings = Settings.from_environment({"ASIENTO_LOG_LEVEL": log_level, **os.environ, "ASIENTO_HOME": str(home)})
     if settings.world is WorldName.EMBEDDED and not (home / "raw.db").exists():
         raise SettingsError(f"there is nothing in {home} yet; fill it with `asiento demo` or `asiento serve`")
     parts = wiring.parts(settings)
