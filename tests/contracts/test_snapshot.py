@@ -73,6 +73,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "SummaryLine": payloads.SummaryLine,
     "TicketEvent": payloads.Envelope,
 }
+READ_LESS: dict[type[BaseModel], type[BaseModel]] = {
+    payloads.BareManifest: payloads.Manifest,
+    payloads.BareManifestList: payloads.ManifestList,
+}
+"""Models of the reader that read less of what another one reads, which is compared."""
 
 
 def test_compares_every_model_of_the_reader() -> None:
@@ -82,8 +87,9 @@ def test_compares_every_model_of_the_reader() -> None:
         for model in vars(payloads).values()
         if isinstance(model, type) and issubclass(model, payloads._Part) and model is not payloads._Part
     }
-    assert declared == set(MODELS.values())
-    assert len(declared) == len(MODELS)
+    assert declared - READ_LESS.keys() == set(MODELS.values())
+    assert len(declared) == len(MODELS) + len(READ_LESS)
+    assert all(less.model_fields.keys() <= whole.model_fields.keys() for less, whole in READ_LESS.items())
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -35,6 +35,7 @@ DAYS_PER_REQUEST = 7
 """Travel days that one listing of manifests covers: an answer holds all their tickets."""
 
 T = TypeVar("T")
+Manifests = TypeVar("Manifests", bound=Payload)
 
 _A_DAY = timedelta(days=1)
 _UNDELIVERED = "/webhooks/undelivered"
@@ -174,7 +175,7 @@ class BetterezApi:
 
     def list_manifests(self, day: date) -> Iterator[ManifestListed]:
         """Yield the trips of one travel day with everybody on them."""
-        for manifest in self._manifests_between(day, day):
+        for manifest in self._between(day, day, payloads.ManifestList).manifests:
             yield ManifestListed(
                 _listed_manifest(manifest),
                 day,
@@ -239,25 +240,26 @@ class BetterezApi:
         return read_as(payloads.ShiftList, self._session.get_object("/accounts/shifts", span)).shifts
 
     def _tickets(self, window: Window) -> Iterator[Listed]:
-        for manifest in self._manifests(window, margin=_A_DAY):
-            for ticket in manifest.tickets or ():
-                if _is_within(window, ticket.departure_timestamp):
-                    yield _listed_ticket(ticket, manifest)
+        for first, last in _spans(window, margin=_A_DAY):
+            for manifest in self._between(first, last, payloads.ManifestList).manifests:
+                for ticket in manifest.tickets or ():
+                    if _is_within(window, ticket.departure_timestamp):
+                        yield _listed_ticket(ticket, manifest)
 
     def _manifests_listed(self, window: Window) -> Iterator[Listed]:
-        for manifest in self._manifests(window, margin=timedelta(0)):
-            yield _listed_manifest(manifest)
+        for first, last in _spans(window, margin=timedelta(0)):
+            yield from map(_listed_manifest, self._between(first, last, payloads.BareManifestList).manifests)
 
-    def _manifests(self, window: Window, margin: timedelta) -> Iterator[payloads.Manifest]:
-        days = window.days()
-        if not days:
-            return
-        for first, last in _chunks(days[0] - margin, days[-1] + margin):
-            yield from self._manifests_between(first, last)
-
-    def _manifests_between(self, first: date, last: date) -> list[payloads.Manifest]:
+    def _between(self, first: date, last: date, model: type[Manifests]) -> Manifests:
+        """Return the manifests of some travel days, of which each holds all its tickets: as much of them as a model reads."""
         span = {"dateFrom": str(first), "dateTo": str(last)}
-        return read_as(payloads.ManifestList, self._session.get_object("/operations/manifests", span)).manifests
+        return read_as(model, self._session.get_object("/operations/manifests", span))
+
+
+def _spans(window: Window, margin: timedelta) -> Iterator[tuple[date, date]]:
+    """Yield the first and last day of each request that the travel days of a window take."""
+    days = window.days()
+    return _chunks(days[0] - margin, days[-1] + margin) if days else iter(())
 
 
 def _chunks(first: date, last: date) -> Iterator[tuple[date, date]]:
@@ -287,7 +289,7 @@ def _listed_sale(transaction: payloads.Transaction) -> Listed:
     return _listed(fact, "total_minor", key, transaction.created_at)
 
 
-def _listed_manifest(manifest: payloads.Manifest) -> Listed:
+def _listed_manifest(manifest: payloads.BareManifest) -> Listed:
     key = EntityKey(EntityKind.MANIFEST, NAME, manifest.id)
     status = payloads.MANIFEST_STATUSES.get((manifest.status or "").lower(), "")
     day = manifest.manifest_date

@@ -259,8 +259,8 @@ class ManifestStatus(_Part):
     status: str | None = None
 
 
-class Manifest(_Part):
-    """One trip as the API tells it, with its tickets of every status."""
+class BareManifest(_Part):
+    """One trip as the API tells it, its tickets left unread."""
 
     id: Id = Field(alias="_id")
     account_id: str | None = None
@@ -269,8 +269,13 @@ class Manifest(_Part):
     manifest_date: LocalDay = None
     status: str | None = None
     capacity: Count | None = None
-    tickets: list[Ticket] | None = None
     updated_at: MomentMs = None
+
+
+class Manifest(BareManifest):
+    """One trip as the API tells it, with its tickets of every status."""
+
+    tickets: list[Ticket] | None = None
 
 
 class Shift(_Part):
@@ -303,6 +308,12 @@ class ManifestList(_Part):
     """The answer that lists the manifests of a span of travel days."""
 
     manifests: list[Manifest]
+
+
+class BareManifestList(_Part):
+    """The same answer, the tickets left unread."""
+
+    manifests: list[BareManifest]
 
 
 class UndeliveredEntry(_Part):
