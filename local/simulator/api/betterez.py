@@ -41,6 +41,8 @@ class BetterezApi:
         self._company = served.company
         self._sessions = sessions
         self._undelivered = {_undelivered_id(emission): emission for emission in undelivered}
+        self._written: dict[tuple[str, bool], tuple[object, bytes]] = {}
+        """Manifests as they were last written, with or without tickets, and of what."""
         self.retried: list[Emission] = []
         """Undeliverables that somebody asked to be sent again, in that order: the caller sends them."""
 
@@ -184,17 +186,26 @@ class BetterezApi:
             return betterez_error(400, "WRONG_DATA", "dateFrom and dateTo are needed, as YYYY-MM-DD")
         has_tickets = request.query_params.get("manifestOnly") != "true"
         trips = [trip for day in days for trip in self._served.trips_by_day.get(day, [])]
-        return answer({"manifests": [self._manifest_document(trip, has_tickets=has_tickets) for trip in trips]})
+        written = [self._manifest_written(trip, has_tickets=has_tickets) for trip in trips]
+        return raw_answer(b'{"manifests":[' + b",".join(written) + b"]}")
 
     async def _manifest(self, request: Request) -> Response:
         trip = self._served.trips.get(request.path_params["manifest_id"])
-        return answer(self._manifest_document(trip, has_tickets=True)) if trip else _unknown("MANIFEST")
+        return raw_answer(self._manifest_written(trip, has_tickets=True)) if trip else _unknown("MANIFEST")
 
-    def _manifest_document(self, trip: Trip, *, has_tickets: bool) -> documents.Document:
+    def _manifest_written(self, trip: Trip, *, has_tickets: bool) -> bytes:
+        """Return a manifest as JSON. It is asked for again and again, and written once for as long as its tickets stand."""
         tickets = self._mishaps.listed(trip.manifest_id, self._served.tickets_by_manifest.get(trip.manifest_id, []))
-        written = [documents.ticket(ticket) for ticket in tickets] if has_tickets else None
         capacity = self._mishaps.capacity(trip.manifest_id)
-        return documents.manifest(trip, self._company.trip_status[trip.manifest_id], capacity, written)
+        status = self._company.trip_status[trip.manifest_id]
+        told = (tuple(tickets) if has_tickets else None, capacity, status)
+        before = self._written.get((trip.manifest_id, has_tickets))
+        if before is not None and before[0] == told:
+            return before[1]
+        entries = [documents.ticket(ticket) for ticket in tickets] if has_tickets else None
+        written = encode(documents.manifest(trip, status, capacity, entries))
+        self._written[trip.manifest_id, has_tickets] = told, written
+        return written
 
     # Undeliverables
 
