@@ -48,6 +48,21 @@ DELIVERIES = Input(
     },
 )
 
+SEGMENT = Input(
+    "staging.segment_line",
+    "One row per line of the segments of the sealed raw store.",
+    {
+        "object_name": "STRING",
+        "received_at": "STRING",  # in UTC, with its offset
+        "target": "STRING",
+        "body_sha256": "STRING",
+        "json": "STRING",  # the body, where every engine reads it as the same JSON
+        "body": "STRING",  # in a line that does not say what its body is
+        "body_base64": "STRING",  # likewise
+    },
+)
+"""What a warehouse reads where it lies: no table that anything else stands on."""
+
 VERDICTS = Input(
     "staging.verdicts",
     "One row per delivery with an outcome: the one that stands.",
@@ -214,7 +229,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "channel_rank": delivery.channel.rank,
         "target": delivery.target,
         "received_at_ms": to_ms(delivery.received_at),
-        "body": _json_text(delivery.body),
+        "body": delivery.body.decode("utf-8") if reads_alike(delivery.body) else None,
         "body_sha256": delivery.body_sha256,
     }
 
@@ -289,10 +304,10 @@ def _whole_days(window: Window) -> Iterator[date]:
             yield day
 
 
-def _json_text(body: bytes) -> str | None:
-    """Return the body where every engine reads it the same: JSON in UTF-8, no NaN, no key twice, no half of a character."""
+def reads_alike(body: bytes) -> bool:
+    """Return whether every engine reads a body the same: JSON in UTF-8, no NaN, no key twice, no half of a character."""
     try:
         jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="none")
     except ValueError:
-        return None
-    return body.decode("utf-8")
+        return False
+    return True

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
@@ -152,13 +153,33 @@ def leaf_data(delivery: Delivery) -> bytes:
     )
 
 
-def segment_line(delivery: Delivery) -> bytes:
-    """Return a delivery as a line of a segment: the body as text where it is UTF-8, else in base64."""
-    try:
-        body = {"body": delivery.body.decode("utf-8")}
-    except UnicodeDecodeError:
-        body = {"body_base64": base64.b64encode(delivery.body).decode("ascii")}
-    return canonical_json({**_described(delivery), "body_sha256": delivery.body_sha256, **body}) + b"\n"
+class BodyForm(StrEnum):
+    """How a line writes a body: the member that holds it."""
+
+    JSON = "json"
+    """Text that every engine reads as the same JSON: what a warehouse takes for the body."""
+    TEXT = "text"
+    """Other text in UTF-8."""
+    BASE64 = "base64"
+    """Bytes that are no UTF-8."""
+    UNJUDGED_TEXT = "body"
+    """Text in UTF-8 of which the line does not say whether it is JSON: how lines were written before they said so."""
+    UNJUDGED_BASE64 = "body_base64"
+    """Bytes that are no UTF-8, in such a line."""
+
+
+_TEXT_FORMS = (BodyForm.JSON, BodyForm.TEXT, BodyForm.UNJUDGED_TEXT)
+_BASE64_FORMS = (BodyForm.BASE64, BodyForm.UNJUDGED_BASE64)
+_UNJUDGED = (b'{"body":', b'{"body_base64":')
+_BODY_SHA256 = b'"body_sha256":"'
+_OBJECT_NAME = b',"object_name":"'
+
+
+def segment_line(delivery: Delivery, *, is_json: bool) -> bytes:
+    """Return a delivery as a line of a segment. `is_json` says that every engine reads its body as the same JSON."""
+    if is_json:
+        return _line(delivery, BodyForm.JSON)
+    return _line(delivery, BodyForm.TEXT if _is_text(delivery.body) else BodyForm.BASE64)
 
 
 def read_line(line: bytes, name: str) -> Delivery:
@@ -167,9 +188,29 @@ def read_line(line: bytes, name: str) -> Delivery:
     `name` says whose line it is.
     """
     delivery = delivery_of_line(line, name)
-    if segment_line(delivery) != line:
+    forms = _TEXT_FORMS if _is_text(delivery.body) else _BASE64_FORMS
+    if not any(_line(delivery, form) == line for form in forms):
         raise TerminalError(f"a line of {name} is not as it was written; bring the segment back from a copy")
     return delivery
+
+
+def is_judged(line: bytes) -> bool:
+    """Return whether a line says what its body is; those of the first seals do not."""
+    return not line.startswith(_UNJUDGED)
+
+
+def name_and_digest(line: bytes, name: str) -> tuple[str, str]:
+    """Return the object name and the body's digest that a judged line says, and read nothing else of it.
+
+    It is for whoever holds the segment's digest against its seal. Raises TerminalError where the line says neither.
+    """
+    # Keys stand in order, and a quote inside a text is escaped: the first of the one and the last of the other are the line's.
+    digest_at, name_at = line.find(_BODY_SHA256), line.rfind(_OBJECT_NAME)
+    if digest_at < 0 or name_at < 0:
+        raise TerminalError(f"a line of {name} is no delivery; bring it back from a copy")
+    digest_at, name_at = digest_at + len(_BODY_SHA256), name_at + len(_OBJECT_NAME)
+    said = line[name_at : line.find(b'"', name_at)], line[digest_at : line.find(b'"', digest_at)]
+    return said[0].decode("ascii", "replace"), said[1].decode("ascii", "replace")
 
 
 def delivery_of_line(line: bytes, name: str, parse: Callable[[bytes], Any] = json.loads) -> Delivery:
@@ -180,7 +221,7 @@ def delivery_of_line(line: bytes, name: str, parse: Callable[[bytes], Any] = jso
     try:
         said = parse(line)
         *_, provider, channel, delivery_id = said["object_name"].split("/")
-        body = said["body"].encode() if "body" in said else base64.b64decode(said["body_base64"], validate=True)
+        (form,) = (form for form in BodyForm if form in said)
         return Delivery(
             delivery_id=delivery_id,
             provider=provider,
@@ -188,12 +229,25 @@ def delivery_of_line(line: bytes, name: str, parse: Callable[[bytes], Any] = jso
             received_at=datetime.fromisoformat(said["received_at"]),
             target=said["target"],
             headers=said["headers"],
-            body=body,
+            body=said[form].encode() if form in _TEXT_FORMS else base64.b64decode(said[form], validate=True),
         )
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as wrong:
         raise TerminalError(
             f"a line of {name} is no delivery ({type(wrong).__name__}); bring it back from a copy"
         ) from None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _line(delivery: Delivery, form: BodyForm) -> bytes:
+    body = delivery.body.decode("utf-8") if form in _TEXT_FORMS else base64.b64encode(delivery.body).decode("ascii")
+    return canonical_json({**_described(delivery), "body_sha256": delivery.body_sha256, form.value: body}) + b"\n"
 
 
 def _described(delivery: Delivery) -> dict[str, Any]:

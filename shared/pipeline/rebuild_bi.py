@@ -22,6 +22,7 @@ from shared.bi import cases, inputs
 from shared.bi.certification import Difference, Figure, Grain, Judgement, catalog, checks_in_order, judge
 from shared.bi.publication import CANDIDATES, FIGURES, PUBLISH, begun_sql, contents_sql, prune_sql
 from shared.bi.restatement import Restatement
+from shared.bi.sealed_deliveries import COUNT_DELIVERIES, INSERT_SEALED
 from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
@@ -29,14 +30,14 @@ from shared.domain.reconciliation import LISTING_JOB
 from shared.domain.state_hash import state_hash
 from shared.domain.times import business_day, day_start, to_ms
 from shared.pipeline.certifying import certificates, sealed, shadows_json
-from shared.pipeline.kept import kept_deliveries
+from shared.pipeline.kept import Kept
 from shared.pipeline.restate import Restating, restated
 from shared.pipeline.shadows import Shadowed, compare_shadows
 from shared.ports.casebook import Casebook
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore
 from shared.ports.seal_store import SealStore
-from shared.ports.warehouse import Cell, Warehouse
+from shared.ports.warehouse import FILES_MAX, Cell, Files, Warehouse
 
 log = structlog.get_logger("rebuild_bi")
 
@@ -161,18 +162,36 @@ def rebuild(
 
 
 def load_deliveries(build: _Build) -> None:
-    """Load every kept delivery. First of all: what is derived meanwhile is then in the ledger path alone, never lost."""
-    digest = sha256()
+    """Load every kept delivery. First of all: what is derived meanwhile is then in the ledger path alone, never lost.
+
+    What segments hold is loaded from where they lie, after all of them agreed with their seals.
+    """
+    kept, digest = Kept(build.world.raw, build.world.seals), sha256()
 
     def rows() -> Iterator[Mapping[str, Any]]:
-        for delivery in kept_deliveries(build.world.raw, build.world.seals):
-            row = inputs.delivery_row(delivery)
-            digest.update(f"{row['object_name']} {row['body_sha256']}\n".encode())
+        for name, body_sha256, delivery in kept.objects():
+            digest.update(f"{name} {body_sha256}\n".encode())
             build.raw_count += 1
-            yield row
+            if delivery is not None:
+                yield inputs.delivery_row(delivery)
 
     build.load(inputs.DELIVERIES, rows())
     build.raw_digest = digest.hexdigest()
+    _load_segments(build, kept)
+
+
+def _load_segments(build: _Build, kept: Kept) -> None:
+    warehouse, segment = build.world.warehouse, inputs.SEGMENT
+    for first in range(0, len(kept.judged), FILES_MAX):
+        addresses = kept.judged[first : first + FILES_MAX]
+        files = Files(segment.name, segment.columns, addresses, kept.line_bytes_max)
+        warehouse.execute_over(INSERT_SEALED, files, job_id=build.job("load", f"{segment.name}-{first}"))
+    (loaded,) = warehouse.query(COUNT_DELIVERIES, {})
+    if loaded["deliveries"] != build.raw_count:
+        raise TerminalError(
+            f"{build.raw_count} deliveries were read and {loaded['deliveries']} loaded: a segment changed meanwhile; "
+            "run `asiento verify`"
+        )
 
 
 def load_ledger(build: _Build) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
+from shared.bi.inputs import reads_alike
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFoundError, TerminalError
 from shared.domain.merkle import Tree, inclusion_path, leaf_hash
@@ -155,7 +156,7 @@ def _write(segment: Path, deliveries: Iterable[Delivery]) -> Contents:
             if delivery.object_name <= last_name:
                 raise TerminalError(f"raw object {delivery.object_name} stands out of order; run `asiento verify`")
             last_name = delivery.object_name
-            line = segment_line(delivery)
+            line = segment_line(delivery, is_json=reads_alike(delivery.body))
             file.write(line)
             digest.update(line)
             tree.add(leaf_hash(leaf_data(delivery)))

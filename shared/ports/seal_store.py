@@ -40,3 +40,6 @@ class SealStore(Protocol):
 
     def segment(self, seal: Seal) -> Iterator[bytes]:
         """Yield the lines of a seal's segment with their ends; raises TerminalError if there is no such segment."""
+
+    def address(self, seal: Seal) -> str:
+        """Return where a seal's segment lies, as the warehouse of the same world reads files."""

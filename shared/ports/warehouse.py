@@ -5,7 +5,8 @@ Statements are GoogleSQL in every world; an adapter of another engine renders th
 engine that remembers jobs runs a job of one name once, so that a retried step is no second step.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -21,6 +22,24 @@ Columns: TypeAlias = Mapping[str, str]
 
 Parameters: TypeAlias = Mapping[str, str | int | bool | date]
 """Named parameters; a statement may use some of them, as `@name`."""
+
+
+FILES_MAX = 10_000
+"""How many files one statement may read: what BigQuery takes in one job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of newline-delimited JSON where they lie, and the table as which one statement reads them.
+
+    Members of an object that are no columns are passed over. Addresses are those of the world's own stores.
+    """
+
+    table: str
+    columns: Columns
+    addresses: Sequence[str]
+    line_bytes_max: int
+    """How long the longest line is."""
 
 
 class Warehouse(Protocol):
@@ -41,6 +60,12 @@ class Warehouse(Protocol):
 
     def execute(self, sql: str, parameters: Parameters, *, job_id: str) -> None:
         """Run one statement that changes rows, all or nothing."""
+
+    def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
+        """Run one statement that changes rows and reads files as a table, all or nothing; at most FILES_MAX of them.
+
+        What stands in the table of the files afterwards is the engine's own affair.
+        """
 
     def make_view(self, view: str, sql: str, *, replace: bool) -> None:
         """Make a view mean this query, whose rows are computed when it is read; without `replace`, one that is there stays."""

@@ -9,9 +9,10 @@ import pytest
 from shared.adapters.embedded.raw_store import SqliteRawStore
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import TerminalError
+from shared.domain.seals import Seal
 from shared.domain.times import ALL_TIME
-from shared.pipeline.kept import kept_deliveries
-from shared.pipeline.seal import Sealing, seal, seal_late
+from shared.pipeline.kept import Kept, KeptObject
+from shared.pipeline.seal import Sealing, seal, seal_late, segment_deliveries
 from shared.ports.raw_store import RawStore
 from shared.ports.seal_store import SealStore
 from tests.conformance.samples import NOON, after, delivery
@@ -34,12 +35,22 @@ def random_deliveries(chance: random.Random, first: int, count: int) -> list[Del
     ]
 
 
+def read(each: Delivery) -> KeptObject:
+    """Return a delivery as one that was read by itself."""
+    return KeptObject(each.object_name, each.body_sha256, each)
+
+
+def names_in(seals: SealStore, of: Seal) -> list[str]:
+    """Return the names of what a segment holds."""
+    return [each.object_name for each in segment_deliveries(seals, of)]
+
+
 @pytest.mark.parametrize("seed", [SEED, SEED + 1, SEED + 2])
 def test_reads_what_the_raw_store_holds(raw_store: RawStore, seal_store: SealStore, seed: int) -> None:
     """Asiento reads the same from segments and single objects, whatever was sealed, came late, or came late and was sealed."""
     print(f"seed {seed}")  # noqa: T201  a failure is replayed from it
     chance, sealing = random.Random(seed), Sealing(raw_store, seal_store, "test")  # noqa: S311  a seeded test
-    assert list(kept_deliveries(raw_store, seal_store)) == []
+    assert list(Kept(raw_store, seal_store).objects()) == []
     for round_number in range(4):
         raw_store.create_all(random_deliveries(chance, 100 * round_number, 15))
         if chance.random() < 0.5:
@@ -47,8 +58,14 @@ def test_reads_what_the_raw_store_holds(raw_store: RawStore, seal_store: SealSto
         seal(sealing, after(hours=2 * round_number + 1))
         everything = list(raw_store.deliveries(ALL_TIME))
         assert len(everything) == 15 * (round_number + 1)
-        assert list(kept_deliveries(raw_store, seal_store)) == everything
-        assert list(kept_deliveries(raw_store, None)) == everything
+        assert list(Kept(raw_store, None).objects()) == [read(each) for each in everything]
+        kept = Kept(raw_store, seal_store)
+        objects = list(kept.objects())
+        assert [each[:2] for each in objects] == [read(each)[:2] for each in everything]
+        sealed = {name for each in seal_store.seals() for name in names_in(seal_store, each)}
+        came = [each for each in everything if each.object_name not in sealed]
+        assert [each.delivery for each in objects if each.delivery] == came
+        assert sorted(kept.judged) == sorted(seal_store.address(each) for each in seal_store.seals() if each.contents.object_count)
 
 
 def test_what_was_sealed_and_is_gone_stops_the_reader(
@@ -62,4 +79,4 @@ def test_what_was_sealed_and_is_gone_stops_the_reader(
     whole.close()
     raw_store.create_all([came[0], came[2]])
     with pytest.raises(TerminalError, match=f"raw object {came[1].object_name} was sealed and is gone"):
-        list(kept_deliveries(raw_store, seal_store))
+        list(Kept(raw_store, seal_store).objects())

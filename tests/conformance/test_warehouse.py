@@ -1,20 +1,30 @@
 """A warehouse runs GoogleSQL, loads files whole and keeps views: DuckDB in one file, BigQuery in the cloud."""
 
 import json
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from shared.adapters.embedded.warehouse import DuckDbWarehouse
+from shared.bi import inputs
 from shared.bi.certification import catalog
+from shared.bi.inputs import reads_alike
 from shared.bi.models import Model
 from shared.bi.publication import contents_sql
-from shared.domain.errors import TerminalError
+from shared.bi.sealed_deliveries import COUNT_DELIVERIES, INSERT_SEALED
+from shared.domain.deliveries import Channel, Delivery
+from shared.domain.errors import AsientoError, TerminalError
+from shared.domain.seals import Contents, segment_line
 from shared.pipeline.rebuild_bi import RebuildResult, build_hash
-from shared.ports.warehouse import Parameters, Row, Warehouse
+from shared.ports.seal_store import SealStore
+from shared.ports.warehouse import Files, Parameters, Row, Warehouse
 from tests.bi.small_season import B, SmallSeason, SmallWorld, ticket
+from tests.conformance.samples import NOON, delivery
+from tests.conformance.seals import seal
 from tests.emulators.bigquery_fixtures import (  # noqa: F401  pytest finds fixtures by their names
     OpenWarehouse,
     _bigquery_server,
@@ -36,6 +46,14 @@ def warehouse(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
         embedded.close()
     else:
         yield request.getfixturevalue("open_warehouse")()
+
+
+@pytest.fixture
+def files(world: str, request: pytest.FixtureRequest, seal_store: SealStore) -> SealStore:
+    """A seal store whose segments the warehouse can reach."""
+    if world == "google":
+        request.getfixturevalue("bigquery").jobs.buckets = request.getfixturevalue("storage").buckets
+    return seal_store
 
 
 def lines(tmp_path: Path, *rows: object) -> Path:
@@ -223,3 +241,70 @@ def test_derives_the_same_on_both_engines(tmp_path: Path, open_warehouse: OpenWa
     assert len(traced(embedded)) >= 4
     assert build_hash(google, "build-1") == build_hash(embedded, "build-1")
     world.close()
+
+
+def came(number: int, body: bytes, channel: Channel = Channel.WEBHOOK, **changes: object) -> Delivery:
+    """Return a delivery of a time and target that could be read in more than one way."""
+    odd = {"target": "/betterez?x=ñ&y='\\", "received_at": NOON + timedelta(microseconds=999_999), **changes}
+    return replace(delivery(number, body=body, channel=channel), **odd)  # type: ignore[arg-type]  # fields that there are
+
+
+def kept(seals: SealStore, tmp_path: Path, deliveries: Sequence[Delivery], sequence: int = 1) -> str:
+    """Keep deliveries as a segment, each said to be what it is, and return where it lies."""
+    segment = tmp_path / "segment.ndjson"
+    segment.write_bytes(b"".join(segment_line(each, is_json=reads_alike(each.body)) for each in deliveries))
+    digest = sha256(segment.read_bytes()).hexdigest()
+    sealed = seal(sequence, contents=Contents(len(deliveries), 0, "ab" * 32, digest))
+    seals.keep(sealed, segment)
+    return seals.address(sealed)
+
+
+def over(*addresses: str) -> Files:
+    """Return segments as the table that the statement reads."""
+    return Files(inputs.SEGMENT.name, inputs.SEGMENT.columns, addresses, 64)
+
+
+def test_loads_segments_where_they_lie(warehouse: Warehouse, files: SealStore, tmp_path: Path) -> None:
+    """Asiento makes of the lines of segments the very rows that it writes of deliveries one by one."""
+    bodies = ('{"name":"Ñandú 🚌 \\ud83d\\ude8c","n":1}', "[]", '{"a":1,"a":2}', "NaN", "día,importe", "", '"\\ud800"')
+    hour = [came(number, body.encode(), list(Channel)[number % 4]) for number, body in enumerate(bodies)]
+    later = [came(90, b"\xff\x00{}"), came(91, b'{"late": true}', received_at=NOON - timedelta(microseconds=1))]
+    addresses = [kept(files, tmp_path, part, number) for number, part in enumerate((hour, later), start=1)]
+    warehouse.ensure_table(inputs.DELIVERIES.name, inputs.DELIVERIES.columns)
+    warehouse.execute_over(INSERT_SEALED, over(*addresses), job_id="load-segments")
+    rows = list(warehouse.query("SELECT * FROM staging.deliveries ORDER BY delivery_id", {}))
+    assert rows == sorted(map(inputs.delivery_row, hour + later), key=lambda row: str(row["delivery_id"]))
+    assert [row["body"] is None for row in rows].count(True) == 6
+
+
+def test_adds_what_it_loads_where_it_lies(warehouse: Warehouse, files: SealStore, tmp_path: Path) -> None:
+    """Asiento adds the lines of one statement to those of another, and passes over lines that do not say what they are."""
+    warehouse.ensure_table(inputs.DELIVERIES.name, inputs.DELIVERIES.columns)
+    first, second = (kept(files, tmp_path, [came(number, b"{}")], number) for number in (1, 2))
+    old = came(3, b"{}")
+    segment = tmp_path / "segment.ndjson"
+    segment.write_bytes(segment_line(old, is_json=True).replace(b'"json":', b'"body":'))
+    sealed = seal(3, contents=Contents(1, 0, "ab" * 32, sha256(segment.read_bytes()).hexdigest()))
+    files.keep(sealed, segment)
+    warehouse.execute_over(INSERT_SEALED, over(first), job_id="load-1")
+    warehouse.execute_over(INSERT_SEALED, over(second, files.address(sealed)), job_id="load-2")
+    assert list(warehouse.query(COUNT_DELIVERIES, {})) == [{"deliveries": 2}]
+
+
+def test_adds_nothing_where_one_file_is_gone(warehouse: Warehouse, files: SealStore, tmp_path: Path) -> None:
+    """Asiento adds the lines of all files or of none."""
+    warehouse.ensure_table(inputs.DELIVERIES.name, inputs.DELIVERIES.columns)
+    there = kept(files, tmp_path, [came(1, b"{}")])
+    with pytest.raises(AsientoError):
+        warehouse.execute_over(INSERT_SEALED, over(there, files.address(seal(2))), job_id="load-1")
+    assert list(warehouse.query(COUNT_DELIVERIES, {})) == [{"deliveries": 0}]
+
+
+def test_loads_a_line_as_long_as_a_file(warehouse: Warehouse, files: SealStore, tmp_path: Path) -> None:
+    """Asiento loads a segment that holds a report of many megabytes."""
+    warehouse.ensure_table(inputs.DELIVERIES.name, inputs.DELIVERIES.columns)
+    long = came(1, b"a,b\n" * 4_000_000, Channel.FILE)
+    address = kept(files, tmp_path, [long, came(2, b"{}")])
+    there = replace(over(address), line_bytes_max=len(segment_line(long, is_json=False)))
+    warehouse.execute_over(INSERT_SEALED, there, job_id="load-1")
+    assert list(warehouse.query(COUNT_DELIVERIES, {})) == [{"deliveries": 2}]

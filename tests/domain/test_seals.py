@@ -17,11 +17,14 @@ from shared.domain.seals import (
     Contents,
     InclusionProof,
     Seal,
+    canonical_json,
     closed_until,
     hour_of,
     hour_of_name,
+    is_judged,
     leaf_data,
     link_fault,
+    name_and_digest,
     read_line,
     read_seal,
     segment_line,
@@ -72,30 +75,89 @@ def test_refuses_what_is_no_seal(data: bytes) -> None:
         read_seal(data, "seal-3.json")
 
 
-@given(
-    body=st.binary(max_size=300),
-    target=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
-    headers=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=10), st.text(max_size=0)),
+HEADERS = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.sampled_from(["object_name", "body_sha256", "json"]),
+    st.text(max_size=0),
 )
-def test_a_segment_gives_back_every_byte(body: bytes, target: str, headers: dict[str, str]) -> None:
+
+
+@given(
+    body=st.binary(max_size=300) | st.text(st.characters(exclude_categories=["Cs"])).map(str.encode),
+    target=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    headers=HEADERS,
+    is_json=st.booleans(),
+)
+def test_a_segment_gives_back_every_byte(body: bytes, target: str, headers: dict[str, str], is_json: bool) -> None:  # noqa: FBT001  drawn by name
     """Asiento writes any delivery as one line of ASCII and reads the same delivery from it, whatever its bytes are."""
     came = delivery(body, target=target, headers=headers)
-    line = segment_line(came)
+    line = segment_line(came, is_json=is_json and is_text(body))
     assert line.isascii()
     assert line.count(b"\n") == 1
     assert read_line(line, "a segment") == came
+    assert is_judged(line)
+    assert name_and_digest(line, "a segment") == (came.object_name, came.body_sha256)
 
 
-def test_a_body_is_text_where_it_is_text() -> None:
-    """Asiento keeps a body readable in a segment where it is UTF-8, and in base64 where it is not."""
-    assert json.loads(segment_line(delivery("Ñandú".encode())))["body"] == "Ñandú"
-    assert "body" not in json.loads(segment_line(delivery(b"\xff\x00")))
-    assert json.loads(segment_line(delivery(b"\xff\x00")))["body_base64"] == "/wA="
+def is_text(body: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
+    try:
+        return body.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"object_name":"2020/01/01/00/a/b/c","body_sha256":"00"}',
+        b'","object_name":"2020/01/01/00/a/b/c","body_sha256":"00',
+        b'\\","object_name":"x","body_sha256":"y","z":"\\',
+    ],
+)
+def test_no_body_speaks_for_its_line(body: bytes) -> None:
+    """Asiento finds a line's own name and digest, whatever the body, a header or the target writes of the kind."""
+    came = delivery(body, target=body.decode(), headers={body.decode(): body.decode(), "object_name": "a"})
+    for is_json in (True, False):
+        line = segment_line(came, is_json=is_json)
+        assert name_and_digest(line, "a segment") == (came.object_name, came.body_sha256)
+
+
+def test_a_line_says_what_its_body_is() -> None:
+    """Asiento keeps a body readable in a segment where it is UTF-8, and says which is JSON that every engine reads alike."""
+    assert json.loads(segment_line(delivery(b'{"id":1}'), is_json=True))["json"] == '{"id":1}'
+    assert json.loads(segment_line(delivery("Ñandú".encode()), is_json=False))["text"] == "Ñandú"
+    assert json.loads(segment_line(delivery(b"\xff\x00"), is_json=False))["base64"] == "/wA="
+
+
+def unjudged(line: bytes) -> bytes:
+    """Return a line as it was written before lines said what their bodies are."""
+    said = json.loads(line)
+    for new, old in (("json", "body"), ("text", "body"), ("base64", "body_base64")):
+        if new in said:
+            said[old] = said.pop(new)
+    return canonical_json(said) + b"\n"
+
+
+@pytest.mark.parametrize("body", [b'{"id":1}', b"a,b", b"\xff\x00", b""])
+def test_reads_lines_of_the_first_seals(body: bytes) -> None:
+    """Asiento reads a line that was sealed before lines said what their bodies are, and refuses it changed."""
+    line = unjudged(segment_line(delivery(body), is_json=False))
+    assert not is_judged(line)
+    assert read_line(line, "segment 3") == delivery(body)
+    with pytest.raises(TerminalError, match="a line of segment 3 is not as it was written"):
+        read_line(line.replace(b'"target":"', b'"target":"x', 1).replace(b'":"', b'": "', 1), "segment 3")
+
+
+@pytest.mark.parametrize("line", [b'{"json":"1"}\n', b'{"body_sha256":"00"}\n', b"\n"])
+def test_refuses_a_line_without_name_or_digest(line: bytes) -> None:
+    """Asiento names the segment in which a line says no name or no digest."""
+    with pytest.raises(TerminalError, match="a line of segment 3 is no delivery"):
+        name_and_digest(line, "segment 3")
 
 
 def test_a_line_with_another_body_is_refused() -> None:
     """Asiento refuses a line whose body does not give its digest, and says no word of the body."""
-    line = segment_line(delivery(b'{"name": "Juana"}')).replace(b"Juana", b"Juena")
+    line = segment_line(delivery(b'{"name": "Juana"}'), is_json=True).replace(b"Juana", b"Juena")
     with pytest.raises(TerminalError, match="a line of segment 3 is not as it was written") as refused:
         read_line(line, "segment 3")
     assert "Ju" not in str(refused.value)

@@ -2,7 +2,7 @@
 
 bqemulator is a process of its own. It forgets the name under which a file is loaded, runs a job of one name as often as
 it is asked to, truncates a table before it knows whether the file can be read, and adds no column when a table is
-patched. Names, loads and patches are therefore made good here: a second job of one name is answered 409, a load lands
+patched; it knows no bucket. Names, loads and patches are therefore made good here: a second job of one name is answered 409, a load lands
 whole or not at all, a replacing load brings its columns, and a patch of a table that has changed is answered 412. Every
 other request goes through as it came.
 """
@@ -19,7 +19,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.emulators.faults import Fault, Faults
-from tests.emulators.storage import HttpError
+from tests.emulators.storage import Buckets, HttpError
 
 Json = dict[str, Any]
 
@@ -96,6 +96,8 @@ class Jobs:
     """Every job ever begun, by project and name, for as long as the emulator runs."""
 
     backend: Backend
+    buckets: Buckets = field(default_factory=Buckets)
+    """What Cloud Storage holds: the emulator's, once a test has given it."""
     resources: dict[tuple[str, str], Json] = field(default_factory=dict)
     failures: list[Json] = field(default_factory=list)
     """Errors that the next jobs end in, without having done anything."""
@@ -144,6 +146,8 @@ class Jobs:
         schema = load.get("schema") or self.backend.call("GET", f"{tables}/{target['tableId']}")["schema"]
         aside = {**target, "tableId": f"load_{next(self._numbers)}"}
         self.backend.call("POST", tables, {"tableReference": aside, "schema": schema})
+        if "sourceUris" in load:
+            media = _known_members(b"".join(map(self._object, load["sourceUris"])), load)
         try:
             if error := self._upload(project, aside, media):
                 return {**job, "status": {"state": "DONE", "errorResult": error, "errors": [error]}}
@@ -151,6 +155,11 @@ class Jobs:
         finally:
             self.backend.call("DELETE", f"{tables}/{aside['tableId']}")
         return {**job, "status": {"state": "DONE"}, "statistics": {"load": {"outputRows": str(loaded)}}}
+
+    def _object(self, address: str) -> bytes:
+        """Return an object at `gs://bucket/name`."""
+        bucket, _, name = address.removeprefix("gs://").partition("/")
+        return self.buckets.get(bucket, name).body
 
     def _upload(self, project: str, table: Json, media: bytes) -> Json | None:
         """Load the file by bqemulator's own upload; return the error that the load ended in."""
@@ -308,6 +317,15 @@ class _Handler(BaseHTTPRequestHandler):
         if total == "*" or len(so_far) < int(total):
             return Answer(308, {"Range": f"bytes=0-{len(so_far) - 1}"} if so_far else {}, b"")
         return _json(self.jobs.insert(project, job, so_far))
+
+
+def _known_members(lines: bytes, load: Json) -> bytes:
+    """Return lines without the members that are no columns, where the load says that they are to be passed over."""
+    if not load.get("ignoreUnknownValues"):
+        return lines
+    columns = {each["name"] for each in load["schema"]["fields"]}
+    rows = ({name: value for name, value in json.loads(line).items() if name in columns} for line in lines.splitlines())
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def _fail_as_planned(fault: Fault | None) -> None:

@@ -57,6 +57,8 @@ class Emulators:
         """Start them all and point this process, and those that it starts, at them."""
         with ExitStack() as stack:
             these = cls(_bigquery(stack) if with_bigquery else None)
+            if these.bigquery:
+                these.bigquery.jobs.buckets = these.storage.buckets
             for server in (these.storage, these.pubsub, these.firestore, these.secret_manager):
                 stack.enter_context(server)
             stack.enter_context(patch.dict(os.environ, these.addresses()))

@@ -51,7 +51,7 @@ def test_is_the_build_that_reading_every_object_gives(world: SmallWorld, seals: 
 def _a_flipped_letter(lines: list[bytes], chance: random.Random) -> list[bytes]:
     """Change one letter inside the body of one line, which stays a line that can be read."""
     at = chance.randrange(len(lines))
-    body = lines[at].index(b'"body":"') + 8
+    body = lines[at].index(b'"json":"') + 8
     places = [place for place in range(body, len(lines[at])) if lines[at][place : place + 1].isdigit()]
     place = chance.choice(places)
     changed = b"7" if lines[at][place : place + 1] != b"7" else b"8"

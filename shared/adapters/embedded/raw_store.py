@@ -12,6 +12,7 @@ import orjson
 from shared.adapters.embedded.sqlite import Database, Durability, insert_rows, json_list, pages, to_json
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import ConflictError, NotFoundError
+from shared.domain.seals import hour_of
 from shared.domain.times import Window
 from shared.ports.raw_store import Created
 
@@ -28,6 +29,8 @@ BEGIN SELECT RAISE(ABORT, 'raw objects are never deleted'); END;
 _CHECKPOINT_PAGES = 1_000
 """How far the log grows (4 MiB) before it is used anew. Pages of what is only added to do not change again, and a flush of a
 log that no longer grows is the cheaper one: the file system has no new length to keep."""
+
+_NAMES_A_PAGE = 5_000
 
 _COLUMNS = "name, received_at, target, headers, body"
 
@@ -71,7 +74,13 @@ class SqliteRawStore:
 
     def names(self, window: Window) -> Iterator[str]:
         """Yield the names of what was received in the window."""
-        for name, _ in self._in_window("name, received_at", window):
+        if any(hour_of(edge) != edge for edge in (window.start, window.end)):
+            yield from (name for name, _ in self._in_window("name, received_at", window))
+            return
+        # Names say the hour: of whole hours the index alone is read.
+        sql = "SELECT name FROM objects WHERE name > :after AND name >= :first AND name < :beyond ORDER BY name LIMIT :page_size"
+        first, beyond = map(_hour_prefix, (window.start, window.end))
+        for (name,) in pages(self._database, sql, {"first": first, "beyond": beyond}, page_size=_NAMES_A_PAGE):
             yield name
 
     def deliveries(self, window: Window) -> Iterator[Delivery]:
@@ -84,7 +93,7 @@ class SqliteRawStore:
         self._database.close()
 
     def _in_window(self, columns: str, window: Window) -> Iterator[Any]:
-        first, last = (f"{instant.astimezone(UTC):%Y/%m/%d/%H}" for instant in (window.start, window.end))
+        first, last = map(_hour_prefix, (window.start, window.end))
         sql = (
             f"SELECT {columns} FROM objects WHERE name > :after AND name >= :first AND name < :beyond "  # noqa: S608  constant columns
             "ORDER BY name LIMIT :page_size"
@@ -173,6 +182,10 @@ class SqliteRejectedStore:
             held -= freed
             connection.execute("UPDATE size SET bytes = bytes - ?", (freed,))
             _count(connection, "dropped", len(gone))
+
+
+def _hour_prefix(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y/%m/%d/%H}"
 
 
 def _count(connection: sqlite3.Connection, reason: str, by: int) -> None:

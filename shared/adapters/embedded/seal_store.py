@@ -53,6 +53,10 @@ class FileSealStore:
         with path.open("rb") as file:
             yield from file
 
+    def address(self, seal: Seal) -> str:
+        """Return the path of a segment."""
+        return str(self._segment_path(seal))
+
     def _create(self, path: Path, content: BinaryIO) -> bool:
         """Write content durably and then give it its name; return whether the name was free."""
         with NamedTemporaryFile(dir=self._folder, prefix="writing-") as file:

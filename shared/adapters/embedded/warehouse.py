@@ -12,11 +12,11 @@ from sqlglot.errors import ParseError
 
 from shared.adapters.embedded.plans import planned
 from shared.domain.errors import TerminalError, TransientError
-from shared.ports.warehouse import Columns, Parameters, Row
+from shared.ports.warehouse import Columns, Files, Parameters, Row
 
 _TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "DATE": "DATE"}
 _ROWS_AT_ONCE = 1_000
-_OBJECT_BYTES_MAX = 8 * 1024 * 1024
+_LINE_BYTES_MAX = 8 * 1024 * 1024
 """The longest line of a loaded file: a body of the largest size with every character escaped."""
 
 
@@ -55,8 +55,7 @@ class DuckDbWarehouse:
 
     def load(self, table: str, columns: Columns, rows: Path, *, job_id: str, replace: bool) -> int:
         """Load newline-delimited JSON with the declared columns; nothing is guessed from the content."""
-        typed = ", ".join(f"'{name}': '{_TYPES[kind]}'" for name, kind in columns.items())
-        source = f"read_json(?, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {_OBJECT_BYTES_MAX})"
+        source = _lines_of("?", columns, _LINE_BYTES_MAX)
         names = ", ".join(f'"{name}"' for name in columns)
         with _told_apart(f"job {job_id}"), self._transaction():
             self._make_dataset(table)
@@ -75,6 +74,17 @@ class DuckDbWarehouse:
         rendered, names = render(sql)
         with _told_apart(f"job {job_id}"):
             self._connection.execute(rendered, {name: parameters[name] for name in names})
+
+    def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
+        """Run one statement in which the table of the files is a view of them, there for that statement only."""
+        rendered, _ = render(sql)
+        listed = "[" + ", ".join("'" + address.replace("'", "''") + "'" for address in files.addresses) + "]"
+        with _told_apart(f"job {job_id}"), self._transaction():
+            self._make_dataset(files.table)
+            view, lines = _quoted(files.table), _lines_of(listed, files.columns, max(files.line_bytes_max, _LINE_BYTES_MAX))
+            self._connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {lines}")  # noqa: S608  names are declared ones, texts are quoted
+            self._connection.execute(rendered)
+            self._connection.execute(f"DROP VIEW {view}")
 
     def make_view(self, view: str, sql: str, *, replace: bool) -> None:
         """Make a view mean this query."""
@@ -148,6 +158,14 @@ def _first_line(error: Exception) -> str:
 
 def _quoted(table: str) -> str:
     return ".".join(f'"{part}"' for part in table.split("."))
+
+
+def _lines_of(files: str, columns: Columns, line_bytes_max: int) -> str:
+    """Return the function that reads newline-delimited JSON with the declared columns."""
+    typed = ", ".join(f"'{name}': '{_TYPES[kind]}'" for name, kind in columns.items())
+    return (
+        f"read_json({files}, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {line_bytes_max})"
+    )
 
 
 def _declared(columns: Columns) -> str:

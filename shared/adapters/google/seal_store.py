@@ -69,6 +69,10 @@ class GoogleSealStore:
             file.seek(0)
             yield from file
 
+    def address(self, seal: Seal) -> str:
+        """Return the address of a segment in its bucket."""
+        return f"gs://{self._bucket.name}/{segment_name(seal)}"
+
     def _create(self, name: str, content: IO[bytes], size: int) -> bool:
         """Create an object; return whether the name was free."""
         blob = self._bucket.blob(name, chunk_size=_CHUNK_BYTES)

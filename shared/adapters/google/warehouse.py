@@ -39,7 +39,7 @@ from google.cloud.bigquery.table import RowIterator
 
 from shared.adapters.google.calls import Patience, google_errors, meaning_of, passes
 from shared.domain.errors import AsientoError, NotFoundError, TerminalError, TransientError
-from shared.ports.warehouse import Cell, Columns, Parameters, Row
+from shared.ports.warehouse import Cell, Columns, Files, Parameters, Row
 
 BYTES_BILLED_MAX = 256 * 1024**3
 """What one statement may read before BigQuery refuses it: far above a build, far below a month's budget."""
@@ -176,6 +176,31 @@ class GoogleWarehouse:
         """Run one statement in a job of this name."""
         config = self._query_config(sql, parameters)
         self._run(job_id, partial(self._begin_query, sql, config), config.labels)
+
+    def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
+        """Load the files into their table by one job, from the bucket where they lie, and run the statement by another."""
+        self._ensure_dataset(files.table)
+        config = LoadJobConfig(
+            source_format=SourceFormat.NEWLINE_DELIMITED_JSON,
+            create_disposition=CreateDisposition.CREATE_IF_NEEDED,
+            write_disposition=WriteDisposition.WRITE_TRUNCATE,
+            schema=_schema(files.columns),
+            ignore_unknown_values=True,
+            labels=_labels(files.table, repr(dict(files.columns)), *files.addresses),
+        )
+
+        def begin(name: str) -> LoadJob:
+            return self._client.load_table_from_uri(
+                files.addresses,
+                self._address(files.table),
+                job_id=name,
+                job_config=config,
+                retry=self._patience.retry(_passes),
+                timeout=self._patience.try_s_max,
+            )
+
+        self._run(f"{job_id}-files", begin, config.labels)
+        self.execute(sql, {}, job_id=job_id)
 
     def make_view(self, view: str, sql: str, *, replace: bool) -> None:
         """Make a view by its defining statement, in which tables are those of the view's own project."""

@@ -5,10 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from shared.bi.inputs import reads_alike
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import TerminalError
 from shared.domain.merkle import Tree, leaf_hash
-from shared.domain.seals import HOUR, Contents, Seal, closed_until, hour_of_name, leaf_data, link_fault, read_line
+from shared.domain.seals import (
+    HOUR,
+    Contents,
+    Seal,
+    closed_until,
+    hour_of_name,
+    is_judged,
+    leaf_data,
+    link_fault,
+    read_line,
+    segment_line,
+)
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.seal import sealed_objects
 from shared.pipeline.verification.findings import Findings
@@ -71,6 +83,8 @@ def _check_segment(seal: Seal, seals: SealStore, found: Findings) -> None:
         body_bytes += len(delivery.body)
         if hour_of_name(delivery.object_name) != seal.covers.end - HOUR:
             found.differs(f"{seal.place} holds {delivery.object_name}, which did not come in the last hour of its span")
+        if is_judged(line) and segment_line(delivery, is_json=reads_alike(delivery.body)) != line:
+            found.differs(f"{seal.place} says of {delivery.object_name} what its body is not, and rebuilds go by that")
     if Contents(count, body_bytes, tree.root.hex(), digest.hexdigest()) != seal.contents:
         found.differs(f"the segment of {seal.place} is not what was sealed: bring it back from a copy")
 
