@@ -13,8 +13,10 @@ from benchmarks.samples import Sample, of_child
 from benchmarks.templates import KEYS, SALES, Template
 from local.demo.homes import opened
 from shared.contracts.holding import Holding
+from shared.domain.seals import HOUR
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import derive_deliveries, replay
+from shared.pipeline.seal import seal
 from shared.runtime import wiring
 
 BATCH = 500
@@ -40,10 +42,12 @@ class Homes:
         return home
 
     def at(self, sales: int) -> Path:
-        """Return a home with the raw store and the ledger of a season of so many sales."""
+        """Return a home with the raw store, sealed, and the ledger of a season of so many sales."""
         home = self.raw_at(sales)
         if not (home / "ledger.db").exists():
             of_child("benchmarks.homes:replayed", home, home)
+        if not (home / "seals").exists():
+            of_child("benchmarks.homes:sealed", home)
         return home
 
     def give(self, sales: int, replayed_into: Path) -> None:
@@ -61,6 +65,14 @@ def filled(home: str, sales: int) -> Sample:
         template = Template.of(min(sales, SALES))
         count = sum(len(parts.raw.create_all(batch)) for batch in batches(template.deliveries(sales), _FILL_BATCH))
     return Sample(count, time.perf_counter_ns() - started_ns)
+
+
+def sealed(home: str) -> Sample:
+    """Seal the raw store of a home as if all that it keeps were closed: a deployed line seals every hour."""
+    started_ns = time.perf_counter_ns()
+    with opened(Path(home), KEYS) as parts:
+        made = seal(wiring.sealing(parts), datetime.now(UTC) + 2 * HOUR)
+    return Sample(sum(each.contents.object_count for each in made), time.perf_counter_ns() - started_ns)
 
 
 def replayed(home: str, target: str) -> Sample:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +20,16 @@ from local.demo.homes import PROVIDERS, new_keys
 from local.demo.season import accidents
 from local.simulator import API_SECRETS, Api, ApiServer, Plan, Season
 from shared.adapters.embedded.warehouse import DuckDbWarehouse
+from shared.bi import inputs
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline import derive, rebuild_bi, reconcile, seal
-from shared.ports.warehouse import Columns, Parameters, Row
+from shared.ports.warehouse import Columns, Files, Parameters, Row
 from shared.runtime import logs, wiring
 from shared.runtime.google import GoogleParts
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.settings import Settings
 from tests.emulators.project import Emulators, Project
+from tests.emulators.storage import Buckets
 
 UNITS = {
     ("Cloud Storage", "objects.insert"): "storage_class_a",
@@ -91,9 +93,11 @@ class Operations:
 class CountingWarehouse(DuckDbWarehouse):
     """The embedded warehouse, counting the bytes of the tables that each statement names."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file."""
+    def __init__(self, path: Path, buckets: Buckets) -> None:
+        """Open the file; what lies in buckets is copied beside it."""
         super().__init__(path)
+        self._folder = path.parent
+        self._buckets = buckets
         self.table_bytes: Counter[str] = Counter()
         self.scanned: Counter[str] = Counter()
         """How often each table was read."""
@@ -107,6 +111,20 @@ class CountingWarehouse(DuckDbWarehouse):
         """Run a statement, and count what it reads."""
         self.scanned.update(set(_TABLE.findall(sql)))
         super().execute(sql, parameters, job_id=job_id)
+
+    def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
+        """Run a statement over files, and count what they hold; the table that takes it in is weighed as derived ones are."""
+        self.scanned.update(set(_TABLE.findall(sql)))
+        copies = [self._copied(address) for address in files.addresses]
+        self.table_bytes[files.table] = sum(copy.stat().st_size for copy in copies)
+        self.table_bytes.pop(inputs.DELIVERIES.name, None)
+        super().execute_over(sql, replace(files, addresses=[str(copy) for copy in copies]), job_id=job_id)
+
+    def _copied(self, address: str) -> Path:
+        bucket, _, name = address.removeprefix("gs://").partition("/")
+        copy = self._folder / name
+        copy.write_bytes(self._buckets.get(bucket, name).body)
+        return copy
 
     def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """Run a query, and count what it reads."""
@@ -205,7 +223,7 @@ class _Season:
             self.operations.seals = len(seal.seal(wiring.sealing(self.parts), line.now() + timedelta(hours=2)))
 
     def _rebuild(self, folder: Path) -> None:
-        warehouse = CountingWarehouse(folder / "warehouse.duckdb")
+        warehouse = CountingWarehouse(folder / "warehouse.duckdb", self.emulators.storage.buckets)
         parts, now = self.parts, line.now()
         world = rebuild_bi.Rebuilding(parts.raw, parts.ledger, parts.casebook, warehouse, "cost", parts.seals)
         with _counted("rebuild_bi", self.operations, self.emulators):

@@ -60,7 +60,9 @@ class Kept:
         in_store = ((name, name) for name in self._raw.names(window))
         for name, kept, sealed in paired(in_store, in_segments):
             if kept is None:
-                raise TerminalError(f"raw object {name} was sealed and is gone; run `asiento verify`, and bring it back")
+                raise TerminalError(
+                    f"raw object {name} was sealed and is gone; run `asiento verify`, and bring it back"
+                )
             yield sealed or _read(self._raw.read(name))
 
     def _by_name(self, seals: SealStore, linked: list[Seal]) -> Iterator[KeptObject]:

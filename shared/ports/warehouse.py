@@ -64,7 +64,7 @@ class Warehouse(Protocol):
     def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
         """Run one statement that changes rows and reads files as a table, all or nothing; at most FILES_MAX of them.
 
-        What stands in the table of the files afterwards is the engine's own affair.
+        The table is there for this statement only.
         """
 
     def make_view(self, view: str, sql: str, *, replace: bool) -> None:

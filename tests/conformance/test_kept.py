@@ -65,7 +65,8 @@ def test_reads_what_the_raw_store_holds(raw_store: RawStore, seal_store: SealSto
         sealed = {name for each in seal_store.seals() for name in names_in(seal_store, each)}
         came = [each for each in everything if each.object_name not in sealed]
         assert [each.delivery for each in objects if each.delivery] == came
-        assert sorted(kept.judged) == sorted(seal_store.address(each) for each in seal_store.seals() if each.contents.object_count)
+        holding = [each for each in seal_store.seals() if each.contents.object_count]
+        assert sorted(kept.judged) == sorted(map(seal_store.address, holding))
 
 
 def test_what_was_sealed_and_is_gone_stops_the_reader(

@@ -275,6 +275,8 @@ def test_loads_segments_where_they_lie(warehouse: Warehouse, files: SealStore, t
     rows = list(warehouse.query("SELECT * FROM staging.deliveries ORDER BY delivery_id", {}))
     assert rows == sorted(map(inputs.delivery_row, hour + later), key=lambda row: str(row["delivery_id"]))
     assert [row["body"] is None for row in rows].count(True) == 6
+    with pytest.raises(AsientoError):
+        list(warehouse.query("SELECT * FROM staging.segment_line", {}))
 
 
 def test_adds_what_it_loads_where_it_lies(warehouse: Warehouse, files: SealStore, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_refuses_what_is_no_seal(data: bytes) -> None:
 
 
 HEADERS = st.dictionaries(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.sampled_from(["object_name", "body_sha256", "json"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+    | st.sampled_from(["object_name", "body_sha256", "json"]),
     st.text(max_size=0),
 )
 

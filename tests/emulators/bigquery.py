@@ -1,10 +1,10 @@
 """BigQuery's REST API: PyPI's bqemulator runs the SQL, and what stands before it keeps jobs as BigQuery keeps them.
 
 bqemulator is a process of its own. It forgets the name under which a file is loaded, runs a job of one name as often as
-it is asked to, truncates a table before it knows whether the file can be read, and adds no column when a table is
-patched; it knows no bucket. Names, loads and patches are therefore made good here: a second job of one name is answered 409, a load lands
-whole or not at all, a replacing load brings its columns, and a patch of a table that has changed is answered 412. Every
-other request goes through as it came.
+it is asked to, truncates a table before it knows whether the file can be read, adds no column when a table is patched,
+and knows no bucket. Names, loads and patches are therefore made good here: a second job of one name is answered 409, a
+load lands whole or not at all, from a file or from objects of the Cloud Storage emulator, a replacing load brings its
+columns, and a patch of a table that has changed is answered 412. Every other request goes through as it came.
 """
 
 import json

@@ -16,7 +16,7 @@ from local.simulator import Plan, Season, Secrets
 from local.simulator.chaos import Kind, Send
 from shared.domain.times import ALL_TIME
 from shared.pipeline import derive, seal
-from shared.pipeline.kept import kept_deliveries
+from shared.pipeline.kept import Kept
 from shared.runtime import wiring
 from shared.runtime.google import GoogleParts
 from shared.runtime.settings import Settings
@@ -106,7 +106,7 @@ class _Course:
         """Seal what came, and read it as a rebuild does."""
         later = line.now() + timedelta(hours=2)
         counts = self._counts("seal", lambda: seal.seal(wiring.sealing(self.parts), later))
-        return counts | self._counts("load", lambda: list(kept_deliveries(self.parts.raw, self.parts.seals)))
+        return counts | self._counts("load", lambda: list(Kept(self.parts.raw, self.parts.seals).objects()))
 
     def _counts(self, step: str, work: Callable[[], object]) -> Counts:
         before = self.emulators.operations()

@@ -569,6 +569,16 @@ def rewrite(home: Path, number: int, **changes: object) -> Seal:
     return forged
 
 
+def test_names_a_line_that_says_of_its_body_what_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asiento judges every sealed body again: rebuilds go by what the line says of it."""
+    world, seals = SmallWorld(tmp_path), FileSealStore(tmp_path / "seals")
+    world.keep_and_derive(SmallSeason().deliveries)
+    monkeypatch.setattr("shared.pipeline.seal.reads_alike", lambda _: False)
+    seal(Sealing(world.raw, seals, CODE), AS_OF)
+    world.close()
+    assert "says of 2026/01/05/13/betterez/webhook/" in verified(tmp_path).of(Area.SEALS).first
+
+
 def test_names_a_seal_that_was_replaced(home: Path) -> None:
     """Asiento names the place in the chain where a seal was replaced by another that is whole in itself."""
     rewrite(home, 2, sealed_at=AS_OF + timedelta(seconds=1))

@@ -81,7 +81,10 @@ class DuckDbWarehouse:
         listed = "[" + ", ".join("'" + address.replace("'", "''") + "'" for address in files.addresses) + "]"
         with _told_apart(f"job {job_id}"), self._transaction():
             self._make_dataset(files.table)
-            view, lines = _quoted(files.table), _lines_of(listed, files.columns, max(files.line_bytes_max, _LINE_BYTES_MAX))
+            view, lines = (
+                _quoted(files.table),
+                _lines_of(listed, files.columns, max(files.line_bytes_max, _LINE_BYTES_MAX)),
+            )
             self._connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {lines}")  # noqa: S608  names are declared ones, texts are quoted
             self._connection.execute(rendered)
             self._connection.execute(f"DROP VIEW {view}")
@@ -163,9 +166,7 @@ def _quoted(table: str) -> str:
 def _lines_of(files: str, columns: Columns, line_bytes_max: int) -> str:
     """Return the function that reads newline-delimited JSON with the declared columns."""
     typed = ", ".join(f"'{name}': '{_TYPES[kind]}'" for name, kind in columns.items())
-    return (
-        f"read_json({files}, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {line_bytes_max})"
-    )
+    return f"read_json({files}, format = 'newline_delimited', columns = {{{typed}}}, maximum_object_size = {line_bytes_max})"
 
 
 def _declared(columns: Columns) -> str:

@@ -178,7 +178,7 @@ class GoogleWarehouse:
         self._run(job_id, partial(self._begin_query, sql, config), config.labels)
 
     def execute_over(self, sql: str, files: Files, *, job_id: str) -> None:
-        """Load the files into their table by one job, from the bucket where they lie, and run the statement by another."""
+        """Load the files into their table by one job, from where they lie, run the statement by another, and drop the table."""
         self._ensure_dataset(files.table)
         config = LoadJobConfig(
             source_format=SourceFormat.NEWLINE_DELIMITED_JSON,
@@ -201,6 +201,9 @@ class GoogleWarehouse:
 
         self._run(f"{job_id}-files", begin, config.labels)
         self.execute(sql, {}, job_id=job_id)
+        with _errors(f"dropping {files.table}"):
+            retry, timeout = self._patience.retry(_passes), self._patience.try_s_max
+            self._client.delete_table(self._address(files.table), retry=retry, timeout=timeout, not_found_ok=True)
 
     def make_view(self, view: str, sql: str, *, replace: bool) -> None:
         """Make a view by its defining statement, in which tables are those of the view's own project."""
