@@ -110,8 +110,8 @@ def _reading(inputs: Inputs, bills: Mapping[int, Mapping[str, Units]]) -> str:
     return f"""\
 Rebuilding is {shares}: each of {runs:,} rebuilds reads every entity and every verdict that there is,
 and lists every raw object. The bytes come by sealed segment, two reads for an hour of deliveries; read one by one they would
-add {one_by_one} dollars to a rebuild over one month of deliveries, which is {a_run} dollars. From the bucket they go to BigQuery by
-load jobs, which cost nothing. It runs once a day
+add {one_by_one} dollars to a rebuild over one month of deliveries, which is {a_run} dollars. From the bucket they go to BigQuery
+by load jobs, which cost nothing. It runs once a day
 ([ADR 31](adr/0031-nothing-is-purged.md)): every hour it would be {hourly} dollars a month. As assumed it takes {minutes} minutes
 for each month of deliveries that there is, and the function's time-out of half an hour is enough for {months} months.
 

@@ -24,7 +24,7 @@ variable "firestore_location" {
 }
 
 variable "bq_location" {
-  description = "Where the BigQuery datasets live. It cannot be changed afterwards."
+  description = "Where the BigQuery datasets live: the region of the buckets, or one that holds it, because sealed segments are loaded from theirs. It cannot be changed afterwards."
   type        = string
 }
 
