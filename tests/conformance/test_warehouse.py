@@ -8,8 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from google.cloud.storage import Client
 
 from shared.adapters.embedded.warehouse import DuckDbWarehouse
+from shared.adapters.google.seal_store import GoogleSealStore
 from shared.bi import inputs
 from shared.bi.certification import catalog
 from shared.bi.inputs import reads_alike
@@ -20,17 +22,22 @@ from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import AsientoError, TerminalError
 from shared.domain.seals import Contents, segment_line
 from shared.pipeline.rebuild_bi import RebuildResult, build_hash
+from shared.pipeline.seal import Sealing
+from shared.pipeline.seal import seal as seal_hours
 from shared.ports.seal_store import SealStore
 from shared.ports.warehouse import Files, Parameters, Row, Warehouse
-from tests.bi.small_season import B, SmallSeason, SmallWorld, ticket
+from tests.bi.small_season import AS_OF, B, SmallSeason, SmallWorld, ticket
 from tests.conformance.samples import NOON, delivery
 from tests.conformance.seals import seal
+from tests.emulators.bigquery import BigQueryEmulator
 from tests.emulators.bigquery_fixtures import (  # noqa: F401  pytest finds fixtures by their names
     OpenWarehouse,
     _bigquery_server,
     bigquery,
     open_warehouse,
 )
+from tests.emulators.fixtures import QUICK
+from tests.emulators.storage import StorageEmulator
 
 COLUMNS = {"name": "STRING", "amount_minor": "INT64", "is_open": "BOOL", "day": "DATE"}
 LARGEST_MINOR = 9_007_199_254_740_991
@@ -49,11 +56,22 @@ def warehouse(world: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 
 @pytest.fixture
-def files(world: str, request: pytest.FixtureRequest, seal_store: SealStore) -> SealStore:
+def google_seals(
+    bigquery: BigQueryEmulator,  # noqa: F811  a fixture
+    storage: StorageEmulator,
+    storage_client: Client,
+    bucket: str,
+) -> GoogleSealStore:
+    """A seal store on the bucket of a project whose BigQuery loads from there."""
+    bigquery.jobs.buckets = storage.buckets
+    return GoogleSealStore(storage_client, bucket, QUICK)
+
+
+@pytest.fixture
+def files(world: str, request: pytest.FixtureRequest) -> SealStore:
     """A seal store whose segments the warehouse can reach."""
-    if world == "google":
-        request.getfixturevalue("bigquery").jobs.buckets = request.getfixturevalue("storage").buckets
-    return seal_store
+    store: SealStore = request.getfixturevalue("google_seals" if world == "google" else "seal_store")
+    return store
 
 
 def lines(tmp_path: Path, *rows: object) -> Path:
@@ -222,14 +240,23 @@ def traced(warehouse: Warehouse) -> dict[tuple[str, str], list[Row]]:
 
 
 # One test, so that parallel workers rebuild once.
-def test_derives_the_same_on_both_engines(tmp_path: Path, open_warehouse: OpenWarehouse) -> None:  # noqa: F811  a fixture
-    """Asiento derives, judges, publishes and traces one season alike on DuckDB and on BigQuery's SQL, row by row."""
+def test_derives_the_same_on_both_engines(
+    tmp_path: Path,
+    open_warehouse: OpenWarehouse,  # noqa: F811  a fixture
+    google_seals: GoogleSealStore,
+) -> None:
+    """Asiento derives, judges, publishes and traces one season alike on DuckDB and on BigQuery's SQL, row by row.
+
+    One of them reads every delivery by itself, the other loads those that are sealed from a bucket.
+    """
     world = SmallWorld(tmp_path)
     season_in_doubt(world)
     embedded, google = world.warehouse, open_warehouse()
+    assert seal_hours(Sealing(world.raw, google_seals, "code-of-the-test"), AS_OF - timedelta(days=20))
     by_embedded = world.rebuild("build-1")
-    by_google = world.rebuild("build-1", warehouse=google)
+    by_google = world.rebuild("build-1", warehouse=google, seals=google_seals)
 
+    assert (by_google.raw_count, by_google.raw_digest) == (by_embedded.raw_count, by_embedded.raw_digest)
     assert judgements(by_google) == judgements(by_embedded)
     assert by_google.shadows == by_embedded.shadows
     assert by_embedded.shadows
