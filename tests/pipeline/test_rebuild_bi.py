@@ -1,6 +1,7 @@
 """Rebuilding: only months that agree to the cent are shown, and what is wrong names itself."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.embedded.warehouse import DuckDbWarehouse
 from shared.bi.certification import Figure, Grain, Judgement, catalog
 from shared.bi.models import Model
 from shared.domain.deliveries import Delivery
@@ -180,6 +182,16 @@ def test_gives_the_same_layer_twice(season: SmallSeason, world: SmallWorld, tmp_
     other.rebuild("build-9")
     assert build_hash(other.warehouse, "build-9") == first
     other.close()
+
+
+def test_gives_the_same_layer_in_little_memory(season: SmallSeason, world: SmallWorld, tmp_path: Path) -> None:
+    """Asiento rebuilds the same layer where its warehouse may hold almost nothing."""
+    world.keep_and_derive(season.deliveries)
+    world.rebuild("build-1")
+    with closing(DuckDbWarehouse(tmp_path / "tight.duckdb", memory_limit="128MiB")) as tight:
+        result = rebuild_bi.rebuild(replace(world.rebuilding, warehouse=tight), build_id="build-1", as_of=AS_OF)
+        assert result.certified
+        assert build_hash(tight, "build-1") == build_hash(world.warehouse, "build-1")
 
 
 def test_forgets_builds_that_nothing_shows(season: SmallSeason, world: SmallWorld) -> None:

@@ -3,13 +3,14 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from subprocess import PIPE, Popen
 
 import pytest
 
-from shared.adapters.embedded.warehouse import DuckDbWarehouse, render
+from shared.adapters.embedded.warehouse import MEMORY_LIMIT, DuckDbWarehouse, render
 from shared.domain.errors import TerminalError, TransientError
 
 COLUMNS = {"name": "STRING", "amount_minor": "INT64", "is_open": "BOOL", "day": "DATE"}
@@ -99,6 +100,35 @@ def test_reads_time_without_offset_as_utc(warehouse: DuckDbWarehouse) -> None:
     """Asiento reads a time without an offset as UTC, as BigQuery does, on a machine of any time zone."""
     sql = "SELECT UNIX_MILLIS(CAST('2026-01-05T10:00:00.250' AS TIMESTAMP)) AS ms"
     assert list(warehouse.query(sql, {})) == [{"ms": 1_767_607_200_250}]
+
+
+def test_holds_no_more_than_it_declares(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
+    """Asiento tells DuckDB how much memory it may hold, and a warehouse that is given less holds less."""
+    asked = "SELECT memory_limit AS told FROM pragma_database_size()"
+    assert [row["told"] for row in warehouse.query(asked, {})] == ["1.0 GiB"]
+    assert MEMORY_LIMIT == "1GiB"
+    with closing(DuckDbWarehouse(tmp_path / "tight.duckdb", memory_limit="64MiB")) as tight:
+        assert [row["told"] for row in tight.query(asked, {})] == ["64.0 MiB"]
+
+
+def test_writes_beside_its_file_what_it_may_not_hold(tmp_path: Path) -> None:
+    """Asiento tells apart more rows than it may hold, on disk beside the warehouse, and leaves nothing of them there."""
+    counted = """
+        SELECT COUNT(*) AS names
+        FROM (SELECT DISTINCT TO_HEX(MD5(CAST(n AS STRING))) AS name FROM UNNEST(GENERATE_ARRAY(1, 600000)) AS n)
+    """
+    with closing(DuckDbWarehouse(tmp_path / "tight.duckdb", memory_limit="32MiB")) as tight:
+        assert list(tight.query(counted, {})) == [{"names": 600_000}]
+    assert [path.name for path in tmp_path.iterdir()] == ["tight.duckdb"]
+
+
+def test_says_what_does_not_fit(tmp_path: Path) -> None:
+    """Asiento names the job that needs more memory than it may have, and what to do."""
+    with closing(DuckDbWarehouse(tmp_path / "tight.duckdb", memory_limit="8MiB")) as tight:
+        tight.ensure_table("mart.things", {"name": "STRING"})
+        whole = "INSERT INTO mart.things (name) SELECT STRING_AGG(CAST(n AS STRING)) FROM UNNEST(GENERATE_ARRAY(1, 3000000)) AS n"
+        with pytest.raises(TerminalError, match=r"job write-1 needs more memory .*: raise its limit"):
+            tight.execute(whole, {}, job_id="write-1")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,22 @@ envelopes AS (
   FROM deliveries
   WHERE channel = 'fetch' AND REGEXP_CONTAINS(target, '/undelivered/[^/]+$')
 ),
+kinds AS (
+  -- What each event is about; of others nothing is taken.
+  SELECT event, about
+  FROM UNNEST([
+    STRUCT('transaction.completed' AS event, 'transaction' AS about),
+    STRUCT('transaction.updated', 'transaction'),
+    STRUCT('transaction.reversed', 'transaction'),
+    STRUCT('ticket.created', 'ticket'),
+    STRUCT('ticket.updated', 'ticket'),
+    STRUCT('ticket.moved', 'ticket'),
+    STRUCT('ticket.delivered', 'ticket'),
+    STRUCT('ticket.scan.created', 'ticket'),
+    STRUCT('ticket.redemptions.updated', 'ticket'),
+    STRUCT('refund.created', 'refund')
+  ])
+),
 told AS (
   SELECT
     delivery_id,
@@ -21,9 +37,9 @@ told AS (
     CONCAT('event ', JSON_VALUE(envelope, '$.id')) AS statement_id,
     JSON_VALUE(envelope, '$.event') AS event,
     CAST(REGEXP_EXTRACT(JSON_VALUE(envelope, '$.created'), '^[0-9]{1,11}$') AS INT64) * 1000 AS stated_at_ms,
+    JSON_VALUE(envelope, '$.livemode') AS livemode,
     JSON_QUERY(envelope, '$.data') AS data
   FROM envelopes
-  WHERE JSON_VALUE(envelope, '$.livemode') = 'true'
 ),
 asked AS (
   SELECT
@@ -37,31 +53,30 @@ asked AS (
   WHERE channel = 'fetch'
 ),
 events AS (
-  SELECT
-    delivery_id,
-    channel_rank,
-    statement_id,
-    stated_at_ms,
-    CASE
-      WHEN event IN ('transaction.completed', 'transaction.updated', 'transaction.reversed') THEN 'transaction'
-      WHEN event IN (
-        'ticket.created', 'ticket.updated', 'ticket.moved', 'ticket.delivered', 'ticket.scan.created',
-        'ticket.redemptions.updated'
-      ) THEN 'ticket'
-      WHEN event = 'refund.created' THEN 'refund'
-    END AS about,
-    data
+  SELECT told.delivery_id, told.channel_rank, told.statement_id, told.stated_at_ms, kinds.about, told.data
   FROM told
+  INNER JOIN kinds ON kinds.event = told.event
+  WHERE told.livemode = 'true'
   UNION ALL
-  SELECT
-    delivery_id,
-    channel_rank,
-    statement_id,
-    stated_at_ms,
-    CASE collection WHEN 'transactions' THEN 'transaction' WHEN 'tickets' THEN 'ticket' END,
-    data
+  SELECT delivery_id, channel_rank, statement_id, stated_at_ms, IF(collection = 'transactions', 'transaction', 'ticket'), data
   FROM asked
+  WHERE collection IN ('transactions', 'tickets')
+),
+parts AS (
+  SELECT
+    *,
+    JSON_QUERY(data, '$.transaction') AS transaction,
+    JSON_QUERY(data, '$.tickets') AS tickets,
+    JSON_QUERY(data, '$.refunds') AS refunds
+  FROM events
 )
-SELECT delivery_id, channel_rank, statement_id, stated_at_ms, about, data
-FROM events
-WHERE about IS NOT NULL
+SELECT
+  delivery_id,
+  channel_rank,
+  statement_id,
+  stated_at_ms,
+  about,
+  IF(about = 'transaction', transaction, data) AS data,
+  IF(about = 'transaction' AND STARTS_WITH(tickets, '['), tickets, NULL) AS tickets,
+  IF(about = 'transaction' AND STARTS_WITH(refunds, '['), refunds, NULL) AS refunds
+FROM parts

@@ -6,17 +6,17 @@ transactions AS (
     statement_id,
     channel_rank,
     stated_at_ms,
-    JSON_VALUE(data, '$.transaction._id') AS transaction_id,
-    JSON_VALUE(data, '$.transaction.accountId') AS business_unit,
+    JSON_VALUE(data, '$._id') AS transaction_id,
+    JSON_VALUE(data, '$.accountId') AS business_unit,
     COALESCE(
-      NULLIF(JSON_VALUE(data, '$.transaction.currency'), ''),
-      NULLIF(JSON_VALUE(data, '$.transaction.shiftLocation.primaryCurrencyCode'), '')
+      NULLIF(JSON_VALUE(data, '$.currency'), ''),
+      NULLIF(JSON_VALUE(data, '$.shiftLocation.primaryCurrencyCode'), '')
     ) AS currency,
-    JSON_VALUE(data, '$.transaction.createdAt.value') AS created_at,
-    JSON_VALUE(data, '$.transaction.updatedAt.value') AS updated_at,
-    JSON_QUERY(data, '$.transaction.payments') AS payments
+    JSON_VALUE(data, '$.createdAt.value') AS created_at,
+    JSON_VALUE(data, '$.updatedAt.value') AS updated_at,
+    JSON_QUERY(data, '$.payments') AS payments
   FROM events
-  WHERE about = 'transaction' AND STARTS_WITH(JSON_QUERY(data, '$.transaction.payments'), '[')
+  WHERE about = 'transaction' AND STARTS_WITH(JSON_QUERY(data, '$.payments'), '[')
 ),
 statements AS (
   SELECT

@@ -3,10 +3,14 @@ WITH events AS (
 ),
 transactions AS (
   SELECT
-    *,
-    COALESCE(JSON_VALUE(data, '$.transaction.updatedAt.value'), JSON_VALUE(data, '$.transaction.createdAt.value')) AS changed_at
-  FROM events
-  WHERE about = 'transaction' AND STARTS_WITH(JSON_QUERY(data, '$.refunds'), '[')
+    statement_id,
+    channel_rank,
+    stated_at_ms,
+    refund,
+    COALESCE(JSON_VALUE(data, '$.updatedAt.value'), JSON_VALUE(data, '$.createdAt.value')) AS changed_at,
+    COALESCE(JSON_VALUE(data, '$.currency'), JSON_VALUE(data, '$.shiftLocation.primaryCurrencyCode')) AS currency,
+    JSON_VALUE(data, '$.accountId') AS business_unit
+  FROM (SELECT * FROM events WHERE about = 'transaction' AND refunds IS NOT NULL), UNNEST(JSON_QUERY_ARRAY(refunds, '$')) AS refund
 ),
 refunds AS (
   SELECT statement_id, channel_rank, stated_at_ms, data AS refund, CAST(NULL AS STRING) AS currency,
@@ -14,10 +18,9 @@ refunds AS (
   FROM events
   WHERE about = 'refund'
   UNION ALL
-  SELECT statement_id, channel_rank, COALESCE(UNIX_MILLIS(SAFE_CAST(changed_at AS TIMESTAMP)), stated_at_ms), refund,
-    COALESCE(JSON_VALUE(data, '$.transaction.currency'), JSON_VALUE(data, '$.transaction.shiftLocation.primaryCurrencyCode')),
-    JSON_VALUE(data, '$.transaction.accountId')
-  FROM transactions, UNNEST(JSON_QUERY_ARRAY(data, '$.refunds')) AS refund
+  SELECT statement_id, channel_rank, COALESCE(UNIX_MILLIS(SAFE_CAST(changed_at AS TIMESTAMP)), stated_at_ms), refund, currency,
+    business_unit
+  FROM transactions
 ),
 statements AS (
   SELECT

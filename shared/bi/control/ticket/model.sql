@@ -3,10 +3,15 @@ WITH events AS (
 ),
 transactions AS (
   SELECT
-    *,
-    COALESCE(JSON_VALUE(data, '$.transaction.updatedAt.value'), JSON_VALUE(data, '$.transaction.createdAt.value')) AS changed_at
+    statement_id,
+    channel_rank,
+    stated_at_ms,
+    COALESCE(JSON_VALUE(data, '$.updatedAt.value'), JSON_VALUE(data, '$.createdAt.value')) AS changed_at,
+    COALESCE(JSON_VALUE(data, '$.currency'), JSON_VALUE(data, '$.shiftLocation.primaryCurrencyCode')) AS currency,
+    JSON_VALUE(data, '$.accountId') AS business_unit,
+    tickets
   FROM events
-  WHERE about = 'transaction' AND STARTS_WITH(JSON_QUERY(data, '$.tickets'), '[')
+  WHERE about = 'transaction' AND tickets IS NOT NULL
 ),
 tickets AS (
   SELECT statement_id, channel_rank, stated_at_ms, data AS ticket, CAST(NULL AS STRING) AS currency,
@@ -14,10 +19,9 @@ tickets AS (
   FROM events
   WHERE about = 'ticket'
   UNION ALL
-  SELECT statement_id, channel_rank, COALESCE(UNIX_MILLIS(SAFE_CAST(changed_at AS TIMESTAMP)), stated_at_ms), ticket,
-    COALESCE(JSON_VALUE(data, '$.transaction.currency'), JSON_VALUE(data, '$.transaction.shiftLocation.primaryCurrencyCode')),
-    JSON_VALUE(data, '$.transaction.accountId')
-  FROM transactions, UNNEST(JSON_QUERY_ARRAY(data, '$.tickets')) AS ticket
+  SELECT statement_id, channel_rank, COALESCE(UNIX_MILLIS(SAFE_CAST(changed_at AS TIMESTAMP)), stated_at_ms), ticket, currency,
+    business_unit
+  FROM transactions, UNNEST(JSON_QUERY_ARRAY(tickets, '$')) AS ticket
 ),
 statements AS (
   SELECT
