@@ -9,11 +9,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.samples import Sample
-
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "preserve_insertion_order": "false",
-}
+from shared.adapters.embedded.warehouse import MEMORY_LIMIT, SETTINGS
 
 
 class RecordingConnection:
@@ -66,7 +62,7 @@ def ran_barely(folder: str) -> Sample:
     statements = json.loads(Path(folder, "script.json").read_text(encoding="utf-8"))
     database = Path(folder, "bare.duckdb")
     database.unlink(missing_ok=True)
-    with duckdb.connect(str(database), config=_SETTINGS) as connection:
+    with duckdb.connect(str(database), config={**SETTINGS, "memory_limit": MEMORY_LIMIT}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         started_ns = time.perf_counter_ns()
         for sql, parameters in statements:

@@ -17,15 +17,15 @@ from shared.ports.warehouse import Columns, Files, Parameters, Row
 _TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "DATE": "DATE"}
 _ROWS_AT_ONCE = 1_000
 MEMORY_LIMIT = "1GiB"
-"""What DuckDB may hold, however large the season: twice what 20,000 sales need to be built without writing to disk."""
-_CONFIG = {
+"""What DuckDB may hold, however large the season: two threads gather some 400 MiB of bodies, the rest is for its joins."""
+SETTINGS = {
     # Extensions are part of the wheel; nothing is fetched from anywhere.
     "autoinstall_known_extensions": "false",
     # Order is asked for where it matters.
     "preserve_insertion_order": "false",
     # A thread gathers 122,880 rows before it writes them, some 200 MiB of bodies: once, not five times.
     "write_buffer_row_group_count": "1",
-    # What is chosen otherwise keeps bodies nearly as long as they are, and takes longer.
+    # What DuckDB chooses by itself keeps bodies nearly as long as they are, and takes longer.
     "force_compression": "zstd",
 }
 _LINE_BYTES_MAX = 8 * 1024 * 1024
@@ -43,7 +43,7 @@ class DuckDbWarehouse:
         self._datasets: set[str] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         with _told_apart(f"opening {path.name}"):
-            self._connection = duckdb.connect(str(path), config={**_CONFIG, "memory_limit": memory_limit})
+            self._connection = duckdb.connect(str(path), config={**SETTINGS, "memory_limit": memory_limit})
             # Text without an offset is UTC, as in BigQuery, wherever this machine stands.
             self._connection.execute("SET TimeZone = 'UTC'")
 
