@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -20,6 +21,7 @@ from shared.pipeline.rebuild_bi import RebuildResult
 from shared.providers.betterez import payloads as betterez
 from shared.providers.mercadopago import payloads as mercadopago
 from shared.providers.mercadopago import report_forms
+from shared.providers.statement.payloads import LineType
 from shared.providers.stripe import payloads as stripe
 from shared.providers.toolkit import registry
 from tests.bi.small_season import (
@@ -384,7 +386,8 @@ def test_has_a_rule_for_every_word_that_a_provider_may_say(season: SmallSeason, 
         *report_forms.DESCRIPTION_LINE_TYPES.values(),
         *report_forms.RECORD_LINE_TYPES.values(),
         *report_forms.TRANSACTION_LINE_TYPES.values(),
-        *("movement", "payout", "dispute", "other"),
+        *get_args(LineType),
+        *("movement", "payout", "dispute", "other", "statement"),
     }
     said = {
         ("sale", "sale_type"): {*betterez.SALE_TYPES.values()},
