@@ -6,10 +6,9 @@ speaks of from the bytes of the delivery.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
 
 from local.demo.figures import COUNTED_AND_SUMMED
@@ -20,9 +19,14 @@ from shared.domain.facts import EntityKey
 from shared.domain.outcomes import Outcome
 from shared.domain.settle import Effects
 from shared.pipeline.rebuild_bi import RebuildResult
+from shared.pipeline.verify import Verification
+from shared.ports.key_store import Erasure
+from tests.simulation.desk import Paper, is_nameless, stated
 from tests.simulation.memory.casebook import MemoryCasebook
+from tests.simulation.memory.key_store import MemoryKeyStore
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
 from tests.simulation.memory.raw_store import MemoryRawStore, MemoryRejectedStore
+from tests.simulation.privacy import Privacy, without_tokens
 from tests.simulation.town import OPERATOR_SECRET, WEBHOOK_SECRETS, Town
 
 _WITH_MONEY = ("sale", "ticket", "payment", "refund")
@@ -59,10 +63,14 @@ class Auditor:
     ledger: MemoryLedgerStore
     casebook: MemoryCasebook
     rejected: MemoryRejectedStore
+    keys: MemoryKeyStore
+    restored: Callable[[Delivery], Delivery | Erasure]
     situations: Counter[str]
     acknowledged: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
     """By object name: the bytes that were answered with yes, and whether they made sense."""
     violation: ViolationError | None = None
+    _kept_as: dict[str, Delivery] = field(default_factory=dict)
+    """By object name: what was kept of it when it was acknowledged."""
     _facts_written: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _attempts: dict[str, int] = field(default_factory=dict)
     _paid_minor: dict[str, int] = field(default_factory=dict)
@@ -70,6 +78,20 @@ class Auditor:
     _posted: dict[bytes, list[Posted]] = field(default_factory=dict)
     _dropped: dict[bytes, bool] = field(default_factory=dict)
     _complete: set[tuple[str, str, date]] = field(default_factory=set)
+    _in_the_bytes: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Open the books about people."""
+        self.privacy = Privacy(
+            self.town.season,
+            self.raw,
+            self.rejected,
+            self.ledger,
+            self.keys,
+            self.restored,
+            self._violated,
+            self.situations,
+        )
 
     # At the door
 
@@ -82,16 +104,25 @@ class Auditor:
         """Hear that the door said yes."""
         if is_forged:
             self._violated("I12", f"a forged request of {delivery.provider} was acknowledged")
-        self.acknowledged[delivery.object_name] = (body, makes_sense)
+        self._acknowledged(delivery.object_name, body, makes_sense=makes_sense)
         self.situations["acknowledged"] += 1
         self.after_step()
+
+    def _acknowledged(self, name: str, body: bytes, *, makes_sense: bool) -> None:
+        """Note what was promised to be kept, and check that it is, byte for byte or closed under the keys of its people."""
+        kept = self.raw.objects.get(name)
+        if kept is None:
+            self._violated("I1", f"{name} was acknowledged and is absent")
+        self.privacy.acknowledged(kept, body)
+        self.acknowledged[name] = (body, makes_sense)
+        self._kept_as.setdefault(name, kept)
 
     def readmitted(self, delivery: Delivery) -> None:
         """Hear that what was turned away is forgotten there, because it was let in."""
         told = self._told_by(delivery)
         if told is None or told.is_forged:
             self._violated("I12", f"a forged request of {delivery.provider} was readmitted")
-        self.acknowledged[delivery.object_name] = (delivery.body, told.makes_sense)
+        self._acknowledged(delivery.object_name, delivery.body, makes_sense=told.makes_sense)
         self.after_step()
 
     def _told_by(self, delivery: Delivery) -> Posted | None:
@@ -100,20 +131,22 @@ class Auditor:
 
     # In the office
 
-    def will_be_dropped(self, body: bytes, *, makes_sense: bool) -> None:
+    def will_be_dropped(self, paper: Paper) -> None:
         """Hear of a file before it is dropped."""
-        self._dropped[body] = makes_sense
+        if not paper.is_mapping:
+            self._dropped[paper.body] = paper.makes_sense
 
     def taken_away(self, body: bytes) -> None:
         """Hear that a file has left the inbox: its bytes must be kept."""
         kept = [name for name, each in self.raw.objects.items() if each.body == body and each.channel.value == "file"]
         if not kept:
             self._violated("I1", "a file was taken from the inbox and is not kept")
-        self.acknowledged.update((name, (body, self._dropped[body])) for name in kept)
+        for name in kept:
+            self._acknowledged(name, body, makes_sense=self._dropped[body])
 
     def decided(self, delivery: Delivery) -> None:
         """Hear that somebody was told that a decision stands."""
-        self.acknowledged[delivery.object_name] = (delivery.body, True)
+        self._acknowledged(delivery.object_name, delivery.body, makes_sense=True)
         self.after_step()
 
     def logged(self, event: Mapping[str, Any]) -> None:
@@ -130,13 +163,14 @@ class Auditor:
     # After every step
 
     def after_step(self) -> None:
-        """Check that everything acknowledged is there, byte for byte."""
+        """Check that everything acknowledged is there, and is what it was."""
         objects = self.raw.objects
-        for name, (body, _) in self.acknowledged.items():
-            kept = objects.get(name)
-            if kept is None:
+        if self._kept_as.items() <= objects.items():
+            return
+        for name, kept in self._kept_as.items():
+            if name not in objects:
                 self._violated("I1", f"{name} was acknowledged and is absent")
-            elif kept.body != body:
+            if objects[name] != kept:
                 self._violated("I2", f"the bytes of {name} have changed")
 
     def committed(self, effects: Effects) -> None:
@@ -199,7 +233,9 @@ class Auditor:
         self._check_model()
         self._check_nothing_open()
         self._check_decisions()
+        self._check_corrections()
         self._check_released()
+        self._check_statement()
         self._check_turned_away()
 
     def _check_outcomes(self) -> None:
@@ -220,7 +256,8 @@ class Auditor:
 
     def _is_held_elsewhere(self, copy: Delivery) -> bool:
         """Return whether the same bytes came before and wait for somebody."""
-        same = [each.delivery_id for each in self.raw.objects.values() if each.body == copy.body]
+        said = without_tokens(copy.body)
+        same = [each.delivery_id for each in self.raw.objects.values() if without_tokens(each.body) == said]
         return any(self.ledger.verdicts_by_id[each].outcome is Outcome.QUARANTINED for each in same)
 
     def _check_model(self) -> None:
@@ -243,19 +280,13 @@ class Auditor:
             if pause.stands:
                 self._violated("I13", f"{pause.provider} answers and is paused still: {pause.reason}")
         for exception in self.casebook.exceptions():
-            has_cause = exception.kind.value == "quarantined_delivery" or exception.subject in self._torn_between
+            has_cause = (
+                exception.kind.value == "quarantined_delivery"
+                or exception.subject in self.town.torn_between
+                or is_nameless(exception.subject)
+            )
             if not has_cause:
                 self._violated("I13", f"{exception.kind.value} of {exception.subject} is open and has no cause")
-
-    @cached_property
-    def _torn_between(self) -> frozenset[str]:
-        """The subjects that the records themselves leave open: refunds in cash of a sale that was paid in several parts."""
-        company = self.town.season.company
-        return frozenset(
-            f"refund:betterez:{refund.id} refund_to_payment"
-            for refund in company.refunds.values()
-            if len(company.sales[refund.original_id].payments) > 1
-        )
 
     def _check_decisions(self) -> None:
         """Check that what people decided last stands, and that what they settled is not put before them again."""
@@ -270,8 +301,26 @@ class Auditor:
 
     def _decisions(self) -> dict[str, dict[str, Any]]:
         """Return the last decision about each exception, from the bytes that are kept."""
+        return {each["exception_id"]: each for each in self._told_by_people("decision.made")}
+
+    def _told_by_people(self, event_type: str) -> list[dict[str, Any]]:
+        """Return what people of the company decided, in the order of their decisions, from the bytes that are kept."""
         told = [json.loads(each.body) for each in self.raw.objects.values() if each.provider == "operator"]
-        return {each["exception_id"]: each for each in sorted(told, key=lambda each: int(each["decided_at_ms"]))}
+        found = [each for each in told if each["type"] == event_type]
+        return sorted(found, key=lambda each: int(each["decided_at_ms"]))
+
+    def _check_corrections(self) -> None:
+        """Check that the last word of people stands where no provider ever has one: which payout has arrived."""
+        corrected = [each["correction"] for each in self._told_by_people("decision.made") if "correction" in each]
+        last: dict[str, dict[str, Any]] = {}
+        for told in sorted(corrected, key=lambda each: (int(each["version_at_ms"]), int(each["version_step"]))):
+            last[told["key"]] = told
+        open_now = {each.subject for each in self.casebook.exceptions()}
+        for key, told in last.items():
+            if self._values(key).get(told["field"]) != told["value"]:
+                self._violated("I3", f"{key}.{told['field']} was corrected and is not what people said last")
+            if f"{key} receipt_to_payout" in open_now:
+                self._violated("I13", f"{key} was linked by a person and is open again")
 
     def _check_released(self) -> None:
         """Check the lines of the wallet's reports, which overlap and come twice: as many, and as much, as was released."""
@@ -280,6 +329,16 @@ class Auditor:
             held = len(lines), sum(self._values(line)["net_minor"] for line in lines)
             if held != self.town.wallet_released:
                 self._violated("I4", f"reports released {self.town.wallet_released}, and the ledger holds {held}")
+
+    def _check_statement(self) -> None:
+        """Check the bank's statement: the lines of its highest generation stand, and are what moved on the account."""
+        standing = self._values("settlement_line:statement:statement:plata:2026-01").get("generation")
+        keys = [str(key) for key in self.ledger.documents if str(key).startswith("settlement_line:statement:plata:")]
+        lines = [line for line in map(self._values, keys) if line["generation"] == standing]
+        held = len(lines), sum(line["net_minor"] for line in lines)
+        if held != stated(self.town.season):
+            self._violated("I4", f"the bank states {stated(self.town.season)}, and the ledger holds {held}")
+        self.situations["a corrected statement stands, and the wrong one counts for nothing"] += len(keys) > len(lines)
 
     def _check_turned_away(self) -> None:
         """Check that nothing genuine is still turned away for want of the right secret."""
@@ -308,9 +367,13 @@ class Auditor:
             self.situations["a day was certified as complete"] += 1
 
     def _is_in_the_bytes(self, key: str) -> bool:
-        parts = [part.encode() for part in key.split(":")[2:]]
-        bodies = (each.body for each in self.raw.objects.values())
-        return any(all(part in body for part in parts) for body in bodies)
+        """Return whether something kept names this; once it does it always will, for nothing that is kept changes."""
+        if key not in self._in_the_bytes:
+            parts = [part.encode() for part in key.split(":")[2:]]
+            bodies = (each.body for each in self.raw.objects.values())
+            if any(all(part in body for part in parts) for body in bodies):
+                self._in_the_bytes.add(key)
+        return key in self._in_the_bytes
 
     # In the warehouse
 
@@ -326,6 +389,18 @@ class Auditor:
                     self._violated(
                         "I9", f"{name} of {judgement.grain} is certified as {held}, and the books say {true}"
                     )
+
+    def same_figures(self, before: RebuildResult, after: RebuildResult) -> None:
+        """Check that erasing people changed no figure and no verdict of any month."""
+        if _judged(before) != _judged(after):
+            self._violated("I9", "people were erased, and the certified months are no longer the same")
+
+    def verified(self, verification: Verification) -> None:
+        """Check that everything that was sealed, signed, derived and certified is proved to be what it was."""
+        for findings in verification.findings:
+            if not findings.holds:
+                self._violated("I8", f"verify finds in {findings.area.value}: {findings.first}")
+        self.situations["seals, ledger and certificates were verified when everybody was erased"] += 1
 
     def all_published(self, result: RebuildResult) -> None:
         """Check that every month of the books is certified at rest, unless something senseless stands in its way."""
@@ -357,6 +432,10 @@ class Auditor:
     def _violated(self, invariant: str, what: str) -> NoReturn:
         self.violation = self.violation or ViolationError(invariant, what)
         raise self.violation
+
+
+def _judged(result: RebuildResult) -> list[str]:
+    return sorted(repr((each.grain, each.figures)) for each in (*result.certified, *result.refused))
 
 
 def _is_fixed(name: str) -> bool:

@@ -11,23 +11,30 @@ from typing import Any
 from unittest.mock import patch
 
 from shared.domain.deliveries import Delivery
-from shared.domain.errors import TransientError, UnreadableError
-from shared.domain.facts import Reading, Stamp, Value
+from shared.domain.errors import TerminalError, TransientError, UnreadableError
+from shared.domain.facts import EntityKey, Fact, Reading, Stamp, Value, Version
 from shared.domain.fold import Entity
 from shared.domain.money import Money
 from shared.domain.outcomes import Outcome
+from shared.domain.personal import Found, PersonalFields
+from shared.domain.sealed_values import open_values
 from shared.domain.settle import Derivation, Effects, EventMark, _Settlement, settle
-from shared.pipeline import derive, readmit, rebuild_bi, receive
+from shared.pipeline import derive, erase, readmit, rebuild_bi, receive
+from shared.pipeline.protecting import AES_256_GCM, Protection
 from shared.pipeline.reconciliation import completeness, exceptions, fetches, inbox, stragglers
 from shared.pipeline.reconciliation.recording import Report
 from shared.pipeline.take_in import take_in
 from shared.ports.inbox import Dropped
+from shared.ports.key_store import Erasure, Key
 from shared.ports.raw_store import Created
 from shared.providers.betterez import translate as betterez
 from shared.providers.mercadopago import report
 from shared.providers.mercadopago import translate as mercadopago
-from shared.providers.toolkit import registry
+from shared.providers.operator import translate as operator
+from shared.providers.statement import report as statement
+from shared.providers.toolkit import json_body, registry
 from tests.simulation.auditor import ViolationError
+from tests.simulation.memory.key_store import MemoryKeyStore
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
 from tests.simulation.memory.raw_store import MemoryRawStore
 from tests.simulation.runs import Simulation
@@ -215,6 +222,55 @@ def _guess_unknown_events(_sound: Any, *_: Any) -> Any:
     return [], []
 
 
+# What is about people
+
+_REMEMBERED: dict[str, bytes] = {}
+
+
+def _leave_the_last_open(sound: Any, *args: Any) -> Found:
+    found: Found = sound(*args)
+    return Found(found.pieces[:-1], found.people)
+
+
+def _remember_keys(sound: Any, protection: Protection, delivery: Delivery) -> Delivery | Erasure:
+    restored: Delivery | Erasure = sound(protection, delivery)
+    try:
+        return open_values(delivery, _REMEMBERED, AES_256_GCM) if isinstance(restored, Erasure) else restored
+    except TerminalError:
+        return restored
+
+
+def _remembering(sound: Any, store: MemoryKeyStore, *args: Any) -> dict[str, Key]:
+    made: dict[str, Key] = sound(store, *args)
+    _REMEMBERED.update((key.key_id, key.secret) for key in made.values())
+    return made
+
+
+@contextmanager
+def _keys_that_live_on() -> Iterator[None]:
+    with (
+        _method(MemoryKeyStore, "keys_of", _remembering)(),
+        _method(Protection, "restored", _remember_keys)(),
+    ):
+        yield
+
+
+def _find_nobody(_sound: Any, *_: Any) -> list[Delivery]:
+    return []
+
+
+def _as_it_is(_sound: Any, canonical: bytes) -> bytes:
+    return canonical
+
+
+def _state_the_decision_alone(sound: Any, *args: Any) -> Any:
+    return sound(*args)[:1]
+
+
+def _lowest_generation(_sound: Any, issue: Any, key: EntityKey, values: dict[str, Value]) -> Fact:
+    return Fact(key, Version(10**12 - issue.rank), values)
+
+
 def _do_not_look_at_the_quarantined() -> AbstractContextManager[Any]:
     seen = (Outcome.CONFLICT, Outcome.FAILED)
     return patch.object(Outcome, "needs_attention", property(lambda outcome: outcome in seen))
@@ -233,6 +289,7 @@ BREAKS = (
         "I3",
         "the latest timestamp wins, ties go to whoever came first",
         _method(Entity, "_join_latest", _latest_timestamp_wins),
+        ("I8",),
     ),
     Break("I4", "the mark of an event is not written", _method(_Settlement, "_mark", _forget_the_mark)),
     Break(
@@ -240,6 +297,11 @@ BREAKS = (
         "the same row of a report is another one in each file",
         _method(report, "_fact", _number_rows_anew),
         ("I5",),
+    ),
+    Break("I3", "what people correct is not stated", _method(operator, "_facts", _state_the_decision_alone), ("I13",)),
+    Break("I4", "the first generation of a statement stands for ever", _method(statement, "_fact", _lowest_generation)),
+    Break(
+        "I4", "another key of a person makes another event", _method(json_body, "without_values", _as_it_is), ("I5",)
     ),
     Break(
         "I5",
@@ -262,6 +324,9 @@ BREAKS = (
     Break("I12", "signatures are not checked", _method(receive, "verify", _trust_everybody)),
     Break("I12", "readmission trusts whoever was turned away", _method(readmit, "_why_refused", _let_everybody_in)),
     Break("I12", "the door logs the bodies that it receives", _method(receive, "receive", _log_the_body)),
+    Break("I12", "one personal value is left open", _method(PersonalFields, "find", _leave_the_last_open)),
+    Break("I12", "a key is remembered after it was erased", _keys_that_live_on),
+    Break("I12", "what was turned away outlives the erasure of its person", _method(erase, "_told_of", _find_nobody)),
     Break(
         "I13",
         "an unknown event type is taken for one without money",

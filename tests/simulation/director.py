@@ -65,6 +65,12 @@ class Director:
         self.steps = 0
         self.last_call = "nothing yet"
 
+    @property
+    def on_stage(self) -> str:
+        """The name of the actor who runs, empty where nobody does."""
+        actor = _CURRENT.get()
+        return actor.name if actor else ""
+
     def start(self, name: str, work: Callable[[], None]) -> Actor:
         """Let an actor run up to its first step."""
         actor = Actor(name, work)

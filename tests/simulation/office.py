@@ -1,27 +1,34 @@
 """The office: what the people of the company do beside the machines.
 
-They drop the wallet's reports, also one with a row that cannot be read and then its correction; they mend a secret that was
-wrong for a while and have readmitted what it turned away; they decide about the exceptions that they are told of.
+They drop files; they mend a secret that was wrong for a while and have readmitted what it turned away; they decide about the
+exceptions that they are told of, and correct what was linked to nothing; they erase passengers who ask for it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 
 from local.simulator import Season
 from shared.domain.decisions import Choice
 from shared.domain.errors import NotFoundError
+from shared.domain.findings import FinanceException
+from shared.domain.personal import identifier_text
 from shared.pipeline import decide as deciding
+from shared.pipeline import erase as erasing
 from shared.pipeline import readmit as readmitting
+from shared.pipeline.decide import Wish
 from tests.simulation.auditor import Auditor
+from tests.simulation.desk import Paper, is_nameless, papers, payout_of
 from tests.simulation.memory.casebook import MemoryCasebook
 from tests.simulation.memory.inbox import MemoryInbox
+from tests.simulation.privacy import Individual
 from tests.simulation.town import OPERATOR_SECRET, PROVIDERS, WEBHOOK_SECRETS
 
-_HEADER = "DATE,SOURCE_ID,RECORD_TYPE,DESCRIPTION,NET_CREDIT_AMOUNT,NET_DEBIT_AMOUNT,GROSS_AMOUNT,MP_FEE_AMOUNT"
 _CHOICES = (Choice.ACCEPT, Choice.WRITE_OFF, Choice.ASSIGN)
+_CORRECTS = 0.7
+"""How often people look at what they may state anew, and do so."""
 
 
 class TownSecrets:
@@ -50,6 +57,7 @@ class Office:
     season: Season
     deciding: deciding.Deciding
     readmitting: readmitting.Readmitting
+    erasing: erasing.Erasing
     secrets: TownSecrets
     casebook: MemoryCasebook
     inbox: MemoryInbox
@@ -58,31 +66,22 @@ class Office:
     situations: Counter[str]
     may_err: bool
     """Whether some of their files are senseless, or lie where none belongs."""
-    to_drop: list[tuple[str, bytes]] = field(default_factory=list)
+    to_drop: list[Paper] = field(default_factory=list)
+    asked_to_forget: list[Individual] = field(default_factory=list)
+    """Who asked to be erased, whatever came of it."""
 
     def __post_init__(self) -> None:
-        """Have the reports of the season on the desk: one of half the rows, one of all, and the same again."""
-        rows = list(_rows(self.season))
-        if not rows:
-            return
-        half, whole = _report(rows[: len(rows) // 2 + 1]), _report(rows)
-        self.auditor.will_be_dropped(whole, makes_sense=True)
-        self.auditor.will_be_dropped(half, makes_sense=True)
-        if self.may_err:
-            held = _report([*rows[:-1], f"{rows[-1]},spilled over"])
-            self.auditor.will_be_dropped(held, makes_sense=False)
-            self.to_drop += [("mercadopago/january.csv", held), ("mercadopago/empty.csv", b"")]
-        self.to_drop += [
-            ("mercadopago/first-half.csv", half),
-            ("mercadopago/january.csv", whole),
-            ("mercadopago/copy of january.csv", whole),
-        ]
+        """Have the season's files on the desk."""
+        self.to_drop = papers(self.season, self.random, may_err=self.may_err)
+        for paper in self.to_drop:
+            self.auditor.will_be_dropped(paper)
 
     def drop_next(self) -> None:
         """Drop the next file, if one is left."""
         if self.to_drop:
-            self.inbox.drop(*self.to_drop.pop(0))
-            self.situations["a file was dropped"] += 1
+            paper = self.to_drop.pop(0)
+            self.inbox.drop(paper.path, paper.body)
+            self.situations["a mapping was declared" if paper.is_mapping else "a file was dropped"] += 1
 
     def mistype_a_secret(self) -> None:
         """Store a secret that the provider does not sign with."""
@@ -100,38 +99,41 @@ class Office:
         exceptions = list(self.casebook.exceptions())
         if not exceptions:
             return
-        exception = self.random.choice(exceptions)
-        choice = self.random.choice(_CHOICES)
-        assigned_to = "lucia" if choice is Choice.ASSIGN else ""
-        wish = deciding.Wish(exception.exception_id, choice, "looked at", "hernan", assigned_to)
+        nameless = [each for each in exceptions if is_nameless(each.subject)]
+        wish = self._wish(self.random.choice(nameless if nameless and self.random.random() < _CORRECTS else exceptions))
         try:
             _, delivery = deciding.decide(wish, self.deciding, now())
         except NotFoundError:
             self.situations["what was to be decided was closed meanwhile"] += 1
             return
         self.auditor.decided(delivery)
-        self.situations[f"decided: {choice.value}"] += 1
+        self.situations[f"decided: {wish.choice.value}"] += 1
 
+    def _wish(self, exception: FinanceException) -> Wish:
+        """Return what they make of an exception: which payout the bank did not name, they can find out."""
+        arrived = exception.at_risk.amount_minor if exception.at_risk else 0
+        payout = payout_of(self.season, arrived) if is_nameless(exception.subject) else ""
+        if payout and self.random.random() < _CORRECTS:
+            return Wish(
+                exception.exception_id, Choice.CORRECT, "the bank says so", "hernan", field="payout", value=payout
+            )
+        choice = self.random.choice(_CHOICES)
+        assigned_to = "lucia" if choice is Choice.ASSIGN else ""
+        return Wish(exception.exception_id, choice, "looked at", "hernan", assigned_to)
 
-def _rows(season: Season) -> Iterator[str]:
-    """Yield the rows of the wallet's release report: a payment is released less its fee, a refund takes all of it back."""
-    for payment in season.company.wallet.payments.values():
-        gross, fee = payment.amount_minor, payment.fee_minor
-        amounts = f"{_major(gross - fee)},0.00,{_major(gross)},-{_major(fee)}"
-        yield f"{_at(payment.approved_at_ms)},{payment.id},release,payment,{amounts}"
-        for refund in payment.refunds:
-            back = _major(refund.amount_minor)
-            yield f"{_at(refund.at_ms)},{payment.id},release,refund,0.00,{back},-{back},0.00"
+    def hear_of_somebody(self) -> Individual:
+        """Have a passenger ask to be erased."""
+        whom = self.random.choice(self.auditor.privacy.people)
+        self.asked_to_forget.append(whom)
+        return whom
 
-
-def _report(rows: Sequence[str]) -> bytes:
-    return "\n".join((_HEADER, *rows)).encode()
-
-
-def _major(amount_minor: int) -> str:
-    whole, cents = divmod(amount_minor, 100)
-    return f"{whole}.{cents:02d}"
-
-
-def _at(instant_ms: int) -> str:
-    return datetime.fromtimestamp(instant_ms // 1000, UTC).isoformat()
+    def erase(self, whom: Individual, now: Callable[[], datetime]) -> None:
+        """Erase one person by all that is known of them, and promise it."""
+        kept_before = frozenset(self.auditor.raw.objects)
+        person = whom.person
+        known = [identifier_text("email", person.email), identifier_text("number", person.number, "betterez")]
+        erased = erasing.erase([each for each in known if each], self.erasing, now(), by="lucia", reason="they asked")
+        self.auditor.privacy.promised(whom, kept_before, erased.decision)
+        self.situations["a person was erased"] += 1
+        self.situations["an erasure made deliveries unreadable"] += erased.deliveries
+        self.situations["what was turned away was forgotten with its person"] += erased.rejected

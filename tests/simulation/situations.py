@@ -69,6 +69,30 @@ SITUATIONS = (
     Situation("somebody settled an exception", r"decided: (accept|write_off)"),
     Situation("somebody was given an exception", r"decided: assign"),
     Situation("a decision failed or died on its way", r"decide (died .*|failed and said so)"),
+    Situation("somebody corrected a link", r"decided: correct"),
+    Situation("a file waited for its mapping", r"a file waited for its mapping"),
+    Situation(
+        "a corrected statement stands, and the wrong one counts for nothing",
+        r"a corrected statement stands, and the wrong one counts for nothing",
+    ),
+    Situation("a person was erased", r"a person was erased"),
+    Situation("an erasure made deliveries unreadable", r"an erasure made deliveries unreadable"),
+    Situation("an erasure failed or died on its way", r"erase (died .*|failed and said so)"),
+    Situation(
+        "a delivery of somebody erased can no longer be restored",
+        r"a delivery of somebody erased can no longer be restored",
+    ),
+    Situation(
+        "what was turned away was forgotten with its person", r"what was turned away was forgotten with its person"
+    ),
+    Situation("a key could not be had, and nothing was kept", r"keys\.keys_of failed .*"),
+    Situation(
+        "a verb died between the key of a person and the bytes", r"\w+ died (after keys\.keys_of|before raw\.create\w*)"
+    ),
+    Situation(
+        "seals, ledger and certificates were verified when everybody was erased",
+        r"seals, ledger and certificates were verified when everybody was erased",
+    ),
     Situation("a provider was down for a while", r"a provider was down for a while"),
     Situation("a source was paused", r"logged: source paused"),
     Situation("a paused source answered again", r"logged: source resumed"),

@@ -172,6 +172,16 @@ class Town:
         return len(payments) + len(refunds), released - sum(refund.amount_minor for refund in refunds)
 
     @cached_property
+    def torn_between(self) -> frozenset[str]:
+        """The subjects that the records themselves leave open: refunds in cash of a sale that was paid in several parts."""
+        company = self.season.company
+        return frozenset(
+            f"refund:betterez:{refund.id} refund_to_payment"
+            for refund in company.refunds.values()
+            if len(company.sales[refund.original_id].payments) > 1
+        )
+
+    @cached_property
     def names_of_people(self) -> frozenset[str]:
         """Last names and addresses of passengers: what no log may hold."""
         people = [ticket.passenger for ticket in self.season.company.tickets.values()]

@@ -1,8 +1,7 @@
 """A world: the four verbs over ports in memory, driven by one seed through a storm and then left in peace."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,25 +14,32 @@ from shared.domain.deliveries import Delivery
 from shared.domain.errors import RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.settle import Effects
+from shared.domain.settlements import STATEMENT
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window, to_ms
-from shared.pipeline import decide, keeping, readmit, reconcile, take_in
+from shared.pipeline import decide, erase, keeping, readmit, reconcile, take_in
 from shared.pipeline import derive as deriving
 from shared.pipeline import receive as receiving
+from shared.pipeline.protecting import ProtectedRawStore, Protection
 from shared.pipeline.rebuild_bi import Rebuilding, RebuildResult, rebuild
 from shared.pipeline.reconciliation.transactions import weeks_of
+from shared.ports.inbox import Inbox
+from shared.ports.key_store import Erasure
+from shared.ports.provider import Provider
 from shared.ports.warehouse import Warehouse
 from shared.providers.operator.signature import sign
 from shared.providers.toolkit import registry
 from tests.simulation.auditor import Auditor
 from tests.simulation.director import Director, Fate
-from tests.simulation.guarded import guarded
+from tests.simulation.guarded import at_once, guarded
 from tests.simulation.memory.casebook import MemoryCasebook
 from tests.simulation.memory.event_bus import MemoryEventBus
 from tests.simulation.memory.inbox import MemoryInbox
+from tests.simulation.memory.key_store import MemoryKeyStore
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
 from tests.simulation.memory.raw_store import MemoryRawStore, MemoryRejectedStore
 from tests.simulation.office import Office, TownSecrets
+from tests.simulation.privacy import Individual
 from tests.simulation.town import PROVIDERS, WEBHOOK_SECRETS, Town
 
 MORNING_AFTER = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -44,10 +50,11 @@ _ATTEMPTS_IN_A_STORM_MAX = 12
 _ON_STAGE_MAX = 4
 _DECIDING_BEFORE = 1
 """Before which pass of the peace people decide about what is left."""
+DECISIONS_IN_PEACE = 3
 _GIVES_UP = 0.5
 """How often a sender gives up that a wrong secret turns away: what it sent comes by readmission or not at all."""
 _DEADLIER = {
-    "stragglers": 5, "awaited": 5, "fetches": 25, "exceptions": 5, "inbox": 25, "decide": 25, "readmit": 5,
+    "stragglers": 5, "awaited": 5, "fetches": 25, "exceptions": 5, "inbox": 25, "decide": 25, "readmit": 5, "erase": 15,
 }  # fmt: skip
 """By what the chance to die at a store is multiplied: verbs that take few steps would hardly ever die at each of them."""
 _CALLS_AS_ONE = {"rebuild": 100}
@@ -146,27 +153,36 @@ class World:
         self.weather = weather
         self.situations: Counter[str] = Counter()
         self.clock = SimClock()
-        self.raw = MemoryRawStore()
+        self.raw = MemoryRawStore(self._created)
         self.rejected = MemoryRejectedStore(discarded=self._readmitted)
+        self.keys = MemoryKeyStore(random.getrandbits(64))
         self.inbox = MemoryInbox(self._taken_away)
         self.secrets = TownSecrets()
         self.casebook = MemoryCasebook()
         self.director = Director(random, decide or self._fate, self._watch)
         self.bus = MemoryEventBus(random, weather.again)
         self.ledger = MemoryLedgerStore(self._between, self._committed)
-        self.auditor = Auditor(town, self.raw, self.ledger, self.casebook, self.rejected, self.situations)
+        self.auditor = Auditor(
+            town, self.raw, self.ledger, self.casebook, self.rejected, self.keys, self.restored, self.situations
+        )
         self._numbers = count(1)
         self._down_until: dict[str, datetime] = {}
         self._people_err = people_err
+        self._rebuild_fails_in = 0
+        """At which of the next calls of rebuilds the other side is down, whatever the weather; 0 for none of them."""
         self._wire()
 
     def _wire(self) -> None:
         director = self.director
-        raw, ledger = guarded(self.raw, "raw", director), guarded(self.ledger, "ledger", director)
+        self.protection = self._protection(director)
+        self.protection.name("")  # reads the pepper: whoever is first holds a lock, in which nobody may be paused
+        raw = ProtectedRawStore(guarded(self.raw, "raw", director), self.protection)
+        ledger = guarded(self.ledger, "ledger", director)
         bus = guarded(self.bus, "bus", director)
         casebook = guarded(self.casebook, "casebook", director)
         rejected = guarded(self.rejected, "rejected", director)
-        operator = registry.load(OPERATOR)
+        inbox = guarded(self.inbox, "inbox", director)
+        operator, statement = registry.load(OPERATOR), registry.load(STATEMENT)
         self.subscription = bus
         self.receiving = receiving.Receiving(
             providers=self.town.providers,
@@ -175,7 +191,8 @@ class World:
             rejected=rejected,
             new_delivery_id=self.new_id,
         )
-        self.deriving = deriving.Deriving({**self.town.providers, OPERATOR: operator}, raw, ledger, "simulated")
+        readers = {**self.town.providers, OPERATOR: operator, STATEMENT: statement}
+        self.deriving = deriving.Deriving(readers, raw, ledger, "simulated")
         self.reconciling = reconcile.Reconciling(
             counterparties={
                 name: reconcile.Counterparty(
@@ -194,13 +211,15 @@ class World:
             dead_letters=bus,
             code_version="simulated",
             intake=take_in.Intake(
-                guarded(self.inbox, "inbox", director), take_in.TakingIn(PROVIDERS, raw, bus, self.new_id)
+                inbox, take_in.TakingIn((*PROVIDERS, STATEMENT), raw, bus, self.new_id, _what_travels(statement, inbox))
             ),
         )
+        deciding = decide.Deciding(operator, sign, self.secrets, casebook, ledger, raw, bus, self.new_id)
         self.office = Office(
             season=self.town.season,
-            deciding=decide.Deciding(operator, sign, self.secrets, casebook, ledger, raw, bus, self.new_id),
+            deciding=deciding,
             readmitting=readmit.Readmitting(self.town.providers, self.secrets, raw, rejected, bus),
+            erasing=erase.Erasing(deciding, self.protection, raw, rejected),
             secrets=self.secrets,
             casebook=self.casebook,
             inbox=self.inbox,
@@ -209,6 +228,11 @@ class World:
             situations=self.situations,
             may_err=self._people_err,
         )
+
+    def _protection(self, director: Director | None = None) -> Protection:
+        """Return the product's protection over the keys of this world; without a director nothing of it is a step."""
+        fields = {name: each.personal for name, each in self.town.providers.items() if each.personal is not None}
+        return Protection(fields, lambda: guarded(self.keys, "keys", director) if director else self.keys)
 
     def new_id(self, now: datetime) -> str:
         """Return ids in the order of time, then of asking."""
@@ -219,8 +243,9 @@ class World:
     def _fate(self, actor: str, call: str) -> Fate:
         if not actor or self.weather is CALM:
             return Fate.NOTHING
-        if self._is_down(call):
-            self.situations["a provider was down for a while"] += 1
+        self._rebuild_fails_in -= actor == "rebuild"
+        if self._is_down(call) or (actor == "rebuild" and not self._rebuild_fails_in):
+            self.situations["a provider was down for a while"] += actor != "rebuild"
             return Fate.FAIL_BEFORE
         drawn = self.random.random() * _CALLS_AS_ONE.get(actor, 1)
         is_after = self.random.random() < 0.5
@@ -246,8 +271,17 @@ class World:
     def _committed(self, effects: Effects) -> None:
         self.auditor.committed(effects)
 
+    def _created(self, delivery: Delivery) -> None:
+        self.auditor.privacy.kept(delivery)
+
+    def restored(self, delivery: Delivery) -> Delivery | Erasure:
+        """Return a kept delivery as it came, or that a key of it was erased; no step of anybody's."""
+        return self._protection().restored(delivery)
+
     def _readmitted(self, delivery: Delivery) -> None:
-        self.auditor.readmitted(delivery)
+        """Tell the auditor who was let in. Who erases a person discards too, and lets nobody in."""
+        if not self.director.on_stage.startswith("erase"):
+            self.auditor.readmitted(delivery)
 
     def _taken_away(self, body: bytes) -> None:
         self.auditor.taken_away(body)
@@ -261,7 +295,7 @@ class World:
         self.auditor.posted(request, signed_at, is_forged=posting.is_forged, makes_sense=posting.makes_sense)
         call = receiving.Call(send.emission.provider, request.target, request.headers, request.body)
         try:
-            delivery = asyncio.run(receiving.receive(call, self.receiving, self.clock.now()))
+            delivery = at_once(receiving.receive(call, self.receiving, self.clock.now()))
         except RefusedError as refused:
             self.situations[f"refused: {refused.refusal.value}"] += 1
             if not posting.is_forged:
@@ -302,6 +336,7 @@ class World:
             self.situations["a difference was closed"] += run.closed
             self.situations["a lost delivery was announced again"] += run.counts.get("announced_again", 0)
             self.situations["something was fetched"] += run.counts.get("fetched", 0)
+            self.situations["a file waited for its mapping"] += run.counts.get("left", 0) if job == "inbox" else 0
             self.situations["a file was taken in"] += run.counts.get("taken_in", 0) if job == "inbox" else 0
             self.situations["a file was set aside"] += run.counts.get("set_aside", 0)
         self.auditor.certified_complete(self.casebook.completeness())
@@ -314,30 +349,63 @@ class World:
         waiting = self.storm(postings)
         self.find_peace(waiting)
 
-    def find_peace(self, waiting: list[Posting]) -> None:
-        """Let everything arrive, be derived and be reconciled, without accidents, until nothing changes any more."""
+    def find_peace(self, waiting: list[Posting], decisions: int = DECISIONS_IN_PEACE) -> None:
+        """Let everything arrive, be derived and be reconciled, without accidents, until nothing changes any more.
+
+        After the first pass people decide so many times about what is left.
+        """
         self.weather = CALM
         self.director.finish()
         self.office.readmit()
+        self._erase_again()
         while self.office.to_drop:
             self.office.drop_next()
         for posting in waiting:
             self.receive(posting, self.clock.now())
+        self.reconcile("inbox", self._whole_window)
         self._drain()
         for number in range(PASSES_MAX):
+            cases = self._cases()
             if number == _DECIDING_BEFORE:
-                self.office.decide(self.clock.now)
+                for _ in range(decisions):
+                    self.office.decide(self.clock.now)
             self.clock.put_forward(timedelta(hours=1))
             runs = [run for job in _JOBS for run in self.reconcile(job, self._whole_window)]
             derived = self._drain()
-            if not derived and not any(run.opened or run.closed or run.has_failed for run in runs):
+            is_quiet = not derived and not any(run.opened or run.closed or run.has_failed for run in runs)
+            if is_quiet and self._cases() == cases:
                 break
         self.situations["contended"] = self.ledger.contended
         self.situations["given to two at once"] = self.bus.leased_beside
         self.auditor.at_rest()
+        before = self.hash
+        self._erase_again()
+        self._drain()
+        self.auditor.privacy.at_rest()
+        self.auditor.privacy.forgotten(self.office.asked_to_forget)
+        self.auditor.same_state("I3", "the ledger before people were erased", self.hash, before)
         kept = list(self.raw.deliveries(ALL_TIME))
         self.auditor.same_state("I3", "deriving everything backwards", self.hash, self._replayed(kept[::-1]))
         self.auditor.same_state("I8", "replaying the raw store into an empty ledger", self.hash, self._replayed(kept))
+
+    def _cases(self) -> list[tuple[str, bool, str]]:
+        """Return which exceptions there are, which of them are open, and what of people's decisions has reached them."""
+        known = self.casebook.exceptions(is_open=None)
+        return sorted((each.exception_id, each.is_open, repr(each.decision)) for each in known)
+
+    def _erase_again(self) -> None:
+        """Erase everybody who ever asked for it: what broke off is finished, and who was told of again is forgotten again."""
+        self._erase(self.office.asked_to_forget)
+
+    def erase_everybody(self) -> None:
+        """Erase all people of the town, one after the other, and let their decisions arrive."""
+        self._erase(self.auditor.privacy.people)
+        self._drain()
+
+    def _erase(self, people: Sequence[Individual]) -> None:
+        for whom in people:
+            self.director.start("erase again", partial(self.office.erase, whom, self.clock.now))
+            self.director.finish()
 
     @property
     def _whole_window(self) -> Window:
@@ -351,8 +419,20 @@ class World:
 
     @property
     def hash_of_told(self) -> str:
-        """The state hash of what providers tell, without what people decide: no other run has the same decisions."""
-        return state_hash(each for each in self.ledger.entities() if each.key.provider != OPERATOR)
+        """The state hash of what providers tell and people have corrected, without what else people decide."""
+        return _hash_of_told(self.ledger)
+
+    def hash_of_told_if_decided(self, decisions: Sequence[Delivery]) -> str:
+        """Return what that hash would be if people had decided so here; this world stays as it is."""
+        ledger = self.ledger.copy()
+        if decisions:
+            deriving.derive_deliveries(decisions, replace(self.deriving, ledger=ledger), self.clock.now())
+        return _hash_of_told(ledger)
+
+    @property
+    def decisions(self) -> list[Delivery]:
+        """What people decided about exceptions, as it is kept."""
+        return [each for each in self.raw.objects.values() if each.provider == OPERATOR]
 
     def _replayed(self, deliveries: Sequence[Delivery]) -> str:
         empty = MemoryLedgerStore()
@@ -399,7 +479,11 @@ class World:
         return result
 
     def rebuild_in_a_storm(self, warehouse: Warehouse) -> None:
-        """Rebuild while others derive, reconcile and rebuild too, in the weather of the storm, with gaps still open."""
+        """Rebuild while others derive, reconcile and rebuild too, in the weather of the storm, with gaps still open.
+
+        One of the two rebuilds fails at a drawn call, so that no weather spares it.
+        """
+        self._rebuild_fails_in = self.random.randrange(20, 100)
         for name in ("early", "beside"):
             self.director.start("rebuild", partial(self._rebuild_or_fail, warehouse, name))
         self.director.start("derive", lambda: self._derive_in_a_storm(8))
@@ -462,7 +546,9 @@ class World:
 
     def _start_in_the_office(self) -> None:
         """Let people do something, or a provider go down for a while."""
-        act = self.random.choice(("drop", "drop", "decide", "mistype", "readmit", "outage", "outage"))
+        act = self.random.choice(
+            ("drop", "drop", "drop", "decide", "decide", "mistype", "readmit", "outage", "outage", "erase")
+        )
         if act == "drop":
             self.office.drop_next()
         elif act == "mistype":
@@ -470,9 +556,14 @@ class World:
         elif act == "outage":
             span = timedelta(minutes=self.random.choice((5, 60, 240)))
             self._down_until[self.random.choice(PROVIDERS)] = self.clock.instant + span
+        elif act == "erase":
+            self._start_erasing(self.office.hear_of_somebody())
         else:
             work = self.office.readmit if act == "readmit" else lambda: self.office.decide(self.clock.now)
             self.director.start(act, lambda: self._or_give_up(act, work))
+
+    def _start_erasing(self, whom: Individual) -> None:
+        self.director.start("erase", lambda: self._or_give_up("erase", lambda: self.office.erase(whom, self.clock.now)))
 
     def _or_give_up(self, act: str, work: Callable[[], None]) -> None:
         try:
@@ -504,9 +595,24 @@ class World:
             self.situations["derive could not reach the bus"] += 1
 
 
+def _what_travels(statement: Provider, inbox: Inbox) -> Callable[[str, str, str], Mapping[str, str]]:
+    """Return what says of a file which mapping travels with it: of the bank's statement the one that is declared."""
+
+    def travelling(provider: str, file_name: str, mapping: str) -> Mapping[str, str]:
+        if provider != STATEMENT or statement.file_headers is None:
+            return take_in.nothing_travels(provider, file_name, mapping)
+        return statement.file_headers(file_name, mapping, inbox.mappings())
+
+    return travelling
+
+
 def _numbered(posting: Posting) -> Send:
     """Return the request with the number of its attempt."""
     return posting.send._replace(attempt=posting.attempt)
+
+
+def _hash_of_told(ledger: MemoryLedgerStore) -> str:
+    return state_hash(each for each in ledger.entities() if each.key.provider != OPERATOR)
 
 
 def postings_of(town: Town, chaos: Chaos) -> list[Posting]:
@@ -515,8 +621,8 @@ def postings_of(town: Town, chaos: Chaos) -> list[Posting]:
     return [Posting(send, send.attempt, MORNING_AFTER) for send in sends]
 
 
-def clean_hash(town: Town) -> str:
-    """Return the state hash of an undisturbed run in order."""
+def undisturbed(town: Town) -> World:
+    """Return a world in which everything came once and in order, and people decided nothing."""
     world = World(town, Random(0))  # noqa: S311  a seed is the point
-    world.find_peace(postings_of(town, Chaos()))
-    return world.hash_of_told
+    world.find_peace(postings_of(town, Chaos()), decisions=0)
+    return world

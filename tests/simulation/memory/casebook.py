@@ -1,5 +1,6 @@
 """The casebook in memory. What changes among the differences is decided by the domain, as in every world."""
 
+from bisect import insort
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -48,8 +49,8 @@ class MemoryCasebook:
                     self._closed_differences.append(difference)
             run = concluded.run
         self._runs[run.run_id] = run
-        if certificates:
-            self._certificates = sorted((*self._certificates, *certificates), key=lambda each: each.order)
+        for certificate in certificates:
+            insort(self._certificates, certificate, key=lambda each: each.order)
         return run
 
     def runs(self, job: str | None = None, limit: int = 100) -> list[ReconciliationRun]:

@@ -32,8 +32,7 @@ class MemoryKeyStore:
 
     def keys(self, key_ids: Sequence[str]) -> dict[str, bytes | Erasure]:
         """Return each key, or that it was erased."""
-        held: dict[str, bytes | Erasure] = {key.key_id: key.secret for key in self._first.values()}
-        held |= self._erased
+        held: dict[str, bytes | Erasure] = {**self.held(), **self._erased}
         return {key_id: held[key_id] for key_id in key_ids if key_id in held}
 
     def find(self, names: Collection[str]) -> list[str]:
@@ -47,6 +46,14 @@ class MemoryKeyStore:
         self._first = {name: key for name, key in self._first.items() if key.key_id not in gone}
         self._names = {name: ids.difference(gone) for name, ids in self._names.items()}
         return gone
+
+    def held(self) -> dict[str, bytes]:
+        """Return every key that lives, by its id."""
+        return {key.key_id: key.secret for key in self._first.values()}
+
+    def erased(self) -> dict[str, Erasure]:
+        """Return what became of every key that went, by its id."""
+        return dict(self._erased)
 
     def close(self) -> None:
         """Forget nothing: a simulation opens it again."""

@@ -48,6 +48,16 @@ class MemoryLedgerStore:
         self.contended = 0
         """How many decisions were taken again, because others had committed in the meantime."""
 
+    def copy(self) -> "MemoryLedgerStore":
+        """Return another ledger that holds the same; nobody watches it."""
+        other = MemoryLedgerStore()
+        other.documents |= self.documents
+        other.verdicts_by_id |= self.verdicts_by_id
+        other._facts |= self._facts
+        other._marks |= self._marks
+        other._outbox |= self._outbox
+        return other
+
     def transact(self, touch: Touch, decide: Callable[[Snapshot], Effects]) -> Effects:
         """Load, decide, and write if nothing that was loaded has changed; otherwise again."""
         for _ in range(TRIES_MAX):

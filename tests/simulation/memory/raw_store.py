@@ -13,8 +13,9 @@ from shared.ports.raw_store import Created
 class MemoryRawStore:
     """RawStore in a dictionary, by object name."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, created: Callable[[Delivery], None] = lambda _: None) -> None:
+        """Start empty. `created` is told of each delivery that is kept for the first time."""
+        self._created = created
         self.objects: dict[str, Delivery] = {}
 
     async def create(self, delivery: Delivery) -> Created:
@@ -51,6 +52,7 @@ class MemoryRawStore:
         held = self.objects.get(delivery.object_name)
         if held is None:
             self.objects[delivery.object_name] = delivery
+            self._created(delivery)
             return Created.CREATED
         if held == delivery:
             return Created.ALREADY_THERE
