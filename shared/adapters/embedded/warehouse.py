@@ -148,7 +148,14 @@ def render(sql: str) -> tuple[str, tuple[str, ...]]:
         fault = wrong.errors[0]
         raise TerminalError(f"not GoogleSQL at line {fault['line']}: {fault['description']}") from None
     names = {parameter.name for parameter in statement.find_all(exp.Parameter)}
-    return planned(statement).sql(dialect="duckdb", copy=False), tuple(sorted(names))
+    return planned(statement.transform(_cut)).sql(dialect="duckdb", copy=False), tuple(sorted(names))
+
+
+def _cut(part: exp.Expr) -> exp.Expr:
+    """Let an instant be cut to its millisecond, as BigQuery does: DuckDB's own function rounds it."""
+    if not isinstance(part, exp.UnixMillis):
+        return part
+    return exp.IntDiv(this=exp.UnixMicros(this=part.this), expression=exp.Literal.number(1_000))
 
 
 _ABOUT_NAMES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)

@@ -102,6 +102,12 @@ def test_reads_time_without_offset_as_utc(warehouse: DuckDbWarehouse) -> None:
     assert list(warehouse.query(sql, {})) == [{"ms": 1_767_607_200_250}]
 
 
+def test_cuts_an_instant_to_its_millisecond(warehouse: DuckDbWarehouse) -> None:
+    """Asiento counts the milliseconds that have passed at an instant, as BigQuery does, and never one too many."""
+    (row,) = warehouse.query("SELECT UNIX_MILLIS(TIMESTAMP('2026-03-01T12:00:00.123999Z')) AS at_ms", {})
+    assert row["at_ms"] == 1_772_366_400_123
+
+
 def test_holds_no_more_than_it_declares(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
     """Asiento tells DuckDB how much memory it may hold, and a warehouse that is given less holds less."""
     asked = "SELECT memory_limit AS told FROM pragma_database_size()"
