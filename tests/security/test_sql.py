@@ -33,6 +33,7 @@ COMPOSED = {
     "shared/bi/models.py": "a model's name, columns and text",
     "shared/bi/ordering.py": "a message that quotes a clause of a model",
     "shared/bi/publication.py": "names of models and of their columns",
+    "shared/bi/sealed_deliveries.py": "the channels and their ranks, members of an enumeration",
     "shared/pipeline/shadows.py": "a model's text and that of its shadow",
     "shared/pipeline/trace.py": "the name of a view and of a figure, both looked up among those that have a trace",
     "shared/pipeline/trace_forward.py": "names of models and of their columns",
