@@ -3,6 +3,7 @@
 import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from benchmarks.bench import FULL, QUICK, Bench, Scale
 from benchmarks.homes import Homes
 from benchmarks.jobs import JOBS
-from benchmarks.report import HEADINGS, PAGE, Row, page
+from benchmarks.report import HEADINGS, Row, measured, recorded, write
 from benchmarks.samples import ROOT
 from local.console import progress, table
 
@@ -22,26 +23,27 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Small inputs, one run, no peers: a look, no figure.")] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help=f"Only of {', '.join(JOBS)}; repeatable.")] = None,
     largest: Annotated[int, typer.Option("--largest", min=1, help="No season of more sales than this.")] = 1_000_000,
+    homes: Annotated[Path | None, typer.Option("--homes", help="Keep the seasons here for the next run.")] = None,
 ) -> None:
-    """Measure each job, and write the page if that was all of it."""
+    """Measure each job; unless the run is a quick one, keep what was seen and write the page anew after each."""
     chosen = only or list(JOBS)
     if strangers := sorted(set(chosen) - set(JOBS)):
         raise typer.BadParameter(f"{', '.join(strangers)}: choose of {', '.join(JOBS)}")
-    scale = _up_to(QUICK if quick else FULL, largest)
     folder = WORK / f"run-{time.time_ns()}"
-    started = time.monotonic()
+    bench = Bench(_up_to(QUICK if quick else FULL, largest), folder, Homes(homes or folder / "homes"))
     rows: list[Row] = []
     try:
-        bench = Bench(scale, folder, Homes(folder / "homes"))
         for job in chosen:
+            started = time.monotonic()
             with progress(f"measuring {job}"):
-                rows += JOBS[job](bench)
+                seen = list(JOBS[job](bench))
+            rows += seen
+            if not quick:
+                minutes = round((time.monotonic() - started) / 60)
+                write({**recorded(), job: measured(seen, minutes)}, JOBS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         table("Benchmarks", HEADINGS, rows)
-    if not quick and not only:
-        minutes = round((time.monotonic() - started) / 60)
-        PAGE.write_text(page(rows, minutes, max(scale.rebuilt_sales)), encoding="utf-8")
 
 
 def _up_to(scale: Scale, largest: int) -> Scale:

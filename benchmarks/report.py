@@ -1,10 +1,11 @@
 """How measures are told: rows that a table shows, and the page docs/benchmarks.md."""
 
+import json
 import os
 import platform
 import sqlite3
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from benchmarks.samples import ROOT, Sample
 from shared.domain.errors import AsientoError
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+RECORD = PAGE.with_suffix(".json")
+"""What the page is written from: of each job the rows of its last run, with when, on what and in how long."""
 LIBRARIES = (
     "functions-framework",
     "starlette",
@@ -108,32 +111,64 @@ def _peak(samples: Sequence[Sample]) -> str:
     return f"{peak_kib // _KIB_A_MIB:,} MiB" if peak_kib else ""
 
 
-def page(rows: Sequence[Row], minutes: int, largest: int) -> str:
-    """Return the page of a run of all jobs, with seasons of up to `largest` sales."""
+class Measured(NamedTuple):
+    """A job's last run: its rows, the minutes that it took, and when and on what it was measured."""
+
+    rows: list[Row]
+    minutes: int
+    on: str
+
+
+def measured(rows: Sequence[Row], minutes: int) -> Measured:
+    """Return the rows of a job that was measured just now on this machine."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return Measured(
+        list(rows), minutes, f"{datetime.now(UTC):%Y-%m-%d}: {machine}, SQLite {sqlite3.sqlite_version}, {versions}"
+    )
+
+
+def recorded() -> dict[str, Measured]:
+    """Return what is known of each job."""
+    if not RECORD.exists():
+        return {}
+    told = json.loads(RECORD.read_text(encoding="utf-8"))
+    return {job: Measured([Row(*cells) for cells in rows], minutes, on) for job, (rows, minutes, on) in told.items()}
+
+
+def write(jobs: Mapping[str, Measured], order: Iterable[str]) -> None:
+    """Keep what is known of each job, and write the page from it."""
+    known = {job: jobs[job] for job in order if job in jobs}
+    RECORD.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(page(known), encoding="utf-8")
+
+
+def page(jobs: Mapping[str, Measured]) -> str:
+    """Return the page that tells what is known of each job."""
+    rows = [each for job in jobs.values() for each in job.rows]
+    by_machine: dict[str, list[str]] = {}
+    for job, known in jobs.items():
+        by_machine.setdefault(known.on, []).append(f"{job.replace('_', ' ')} in {known.minutes} minutes")
     return PAGE_TEXT.format(
-        minutes=minutes,
-        largest=f"{largest:,}",
         headings=" | ".join(HEADINGS),
         rule="---|" * len(HEADINGS),
         rows="\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in each)} |" for each in rows),
-        measured=f"{datetime.now(UTC):%Y-%m-%d}: {machine}, SQLite {sqlite3.sqlite_version}, {versions}",
+        measured="\n\n".join(f"Measured on {on}: {', '.join(each)}." for on, each in by_machine.items()),
     )
 
 
 PAGE_TEXT = """# Benchmarks
 
-Written by `make bench`. Each job stands beside the least that the machine does for the same work, and beside what a user
-would pick instead, measured in the same run on the same data, in turns; medians, and the spread of the speed. Speed is
-Asiento's over the other's. Peak is the largest resident memory of the process that did it. No test asserts a time:
-machines differ, ratios count.
+Written by `make bench` from [benchmarks.json](benchmarks.json). Each job stands beside the least that the machine does for
+the same work, and beside what a user would pick instead, measured in the same run on the same data, in turns; medians, and
+the spread of the speed. Speed is Asiento's over the other's. Peak is the largest resident memory of the process that did it.
+No test asserts a time: machines differ, ratios count.
 
 | {headings} |
 |{rule}
 {rows}
 
-Measured on {measured}. The whole run took {minutes} minutes, with seasons of up to {largest} sales.
+{measured}
 
 - *receive*: a signed Betterez webhook through the real door under the functions framework, one worker; answered when its
   bytes are flushed and its announcement is on the bus. The load generator takes a core of its own. With *flush + n ms*
@@ -157,7 +192,8 @@ Measured on {measured}. The whole run took {minutes} minutes, with seasons of up
   API that answers at once.
 - *cold start*: process start to the first answer, in the Google world, over addresses where nobody listens.
 
-`python -m benchmarks --only rebuild` measures some rows and writes nothing; `--largest 10000` leaves larger seasons out. `make
-bench-peers` builds the peers' environments; where one is not there, its row says so. At a million sales a run needs about
-50 GB of disk under `.benchmarks`, given back at its end, and there is one run of each.
+`python -m benchmarks --only rebuild` measures one job anew and leaves the rows of the others as they stand; `--largest 10000`
+leaves larger seasons out; `--homes` keeps the seasons for the next run. `make bench-peers` builds the peers' environments;
+where one is not there, its row says so. At a million sales a run needs about 50 GB of disk under `.benchmarks`, given back at
+its end, and there is one run of each.
 """

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import environments, jobs, report
 from benchmarks.bench import FULL, QUICK
 from benchmarks.environments import of_peer
-from benchmarks.report import PAGE_TEXT, Row, page, rounds, row
+from benchmarks.report import PAGE_TEXT, Row, measured, page, recorded, rounds, row, write
 from benchmarks.samples import Sample, of_child, of_command
 from shared.domain.errors import TerminalError
 
@@ -60,11 +60,27 @@ def test_speed_is_ours_over_theirs() -> None:
 
 def test_the_page_shows_every_row() -> None:
     """Asiento's page of benchmarks holds the table, the versions and the machine, and cells break no table."""
-    text = page([Row("a|b", *("x",) * (len(Row._fields) - 1))], minutes=7, largest=1_000)
+    text = page({"cold_start": measured([Row("a|b", *("x",) * (len(Row._fields) - 1))], minutes=7)})
     assert "| a/b | x |" in text
-    assert "took 7 minutes" in text
+    assert "cold start in 7 minutes" in text
     assert "Python 3." in text
     assert all(f"*{job}" in PAGE_TEXT or f"*{job.replace('_', ' ')}*" in PAGE_TEXT for job in jobs.JOBS)
+
+
+def test_a_job_that_is_measured_anew_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asiento keeps the rows of every job: one that runs alone writes its own anew, in the order of the jobs."""
+    monkeypatch.setattr(report, "RECORD", tmp_path / "benchmarks.json")
+    monkeypatch.setattr(report, "PAGE", tmp_path / "benchmarks.md")
+    old, new = (measured([Row(name, *("x",) * (len(Row._fields) - 1))], minutes=1) for name in ("old", "new"))
+    write({"derive": old, "receive": old}, jobs.JOBS)
+    write({**recorded(), "derive": new}, jobs.JOBS)
+    assert list(recorded().items()) == [("receive", old), ("derive", new)]
+    assert (tmp_path / "benchmarks.md").read_text() == page(recorded())
+
+
+def test_the_page_is_written_from_the_record() -> None:
+    """Asiento's committed page says what its committed record says."""
+    assert report.PAGE.read_text(encoding="utf-8") == page(recorded())
 
 
 def test_a_full_run_reaches_a_million() -> None:
