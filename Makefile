@@ -70,11 +70,11 @@ cost: $(VENV)/dev.stamp ## Count a season's operations on the emulators, and wri
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## All tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 .PHONY: coverage
 coverage: $(VENV)/dev.stamp ## All tests, with branch coverage of shared/ (95 % or it fails); half as long again
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 SEEDS ?= 100
 FIRST ?= 0
@@ -87,7 +87,7 @@ simulate: $(VENV)/dev.stamp ## SEEDS=n storms over the whole line, from seed FIR
 check-deep: $(VENV)/dev.stamp ## Thousands of storms, every break, every crash, and the property tests searching deeper (an hour)
 	@$(BIN)/python -m tests.simulation --breaks
 	@$(BIN)/python -m tests.simulation --seeds 3000 --first 1000
-	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 --dist loadgroup tests/simulation tests/domain tests/providers tests/local/test_payments_demo.py
+	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 tests/simulation tests/domain tests/providers tests/local/test_payments_demo.py
 
 SAMPLE ?= 0
 SEED ?= 1

@@ -3,10 +3,12 @@
 import os
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it ships no types
 
 from shared.domain.errors import AsientoError
 from shared.pipeline import derive
@@ -21,6 +23,25 @@ settings.register_profile(
     "deep", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("deep" if os.environ.get("ASIENTO_SEARCH") == "deep" else "repeat")
+
+
+class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # same
+    """Gives a module's tests to one worker where they share what is made once for the module; all others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if _is_sharing(module) else nodeid
+
+
+@cache
+def _is_sharing(module: str) -> bool:
+    return 'scope="module"' in REPOSITORY.joinpath(module).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Share tests out among parallel workers."""
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,7 @@ class Lived:
     project: Project
 
 
-# A season is lived by one worker, which runs all its tests.
-ALONE = [pytest.param(seed, id=f"seed {seed}", marks=pytest.mark.xdist_group(f"season {seed}")) for seed in SEEDS]
-
-
-@pytest.fixture(scope="module", params=ALONE)
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
 def lived(request: pytest.FixtureRequest) -> Iterator[Lived]:
     """A small season with every kind of accident, in a project that stays until its tests are done."""
     seed = int(request.param)

@@ -14,9 +14,6 @@ from typer.testing import CliRunner
 from local.cli import app
 from local.demo import season
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("cli")
-
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "demo", "serve", "simulate", "replay", "reconcile", "rebuild", "certify", "trace", "outcomes", "exceptions", "state-hash",

@@ -13,9 +13,6 @@ from shared.domain.errors import SettingsError
 from shared.domain.outcomes import Outcome
 from shared.pipeline.automatic_rate import NO_PAYMENTS
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("demo")
-
 SEED = 11
 
 

@@ -11,9 +11,6 @@ from shared.domain.errors import SettingsError
 from shared.runtime import wiring
 from shared.runtime.settings import Settings
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("match")
-
 MAPPING = """
 title: Bank
 files: ["bank-*.csv"]

@@ -22,9 +22,6 @@ from shared.providers.mercadopago import client as mercadopago_client
 from shared.providers.stripe import client as stripe_client
 from tests.pipeline.season_world import SeasonWorld, failures
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("misbehaving")
-
 SEED = 23
 SALES = 60
 TEN_MINUTES = timedelta(minutes=10)

@@ -30,9 +30,6 @@ from shared.providers.toolkit.compression import opened_object
 from tests.pipeline.small_company import WEEK, Company, body, ticket
 from tests.pipeline.test_decide import deciding
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("quality")
-
 SEED = 8
 WEEKS = 5
 A_DAY_HOUR = 30

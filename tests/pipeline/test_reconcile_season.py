@@ -13,9 +13,6 @@ from shared.domain.reconciliation import Difference
 from shared.domain.times import Window
 from tests.pipeline.season_world import PROVIDERS, STRAGGLING_SHARE, SeasonWorld, failures
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("reconcile season")
-
 SEED = 11
 SALES = 200
 BRUISED = Chaos(seed=SEED, loss_share=0.3, duplicate_share=0.05, is_shuffled=True)

@@ -30,9 +30,6 @@ from shared.pipeline.verification.sealed import check_seals
 from shared.pipeline.verify import Verification, Verifying, verify
 from tests.bi.small_season import AS_OF, SECRETS, A, SmallSeason, SmallWorld, at, hex_id
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("verify")
-
 # ruff: noqa: S608  statements of this module's own, against copies
 
 SEED = 606

@@ -30,9 +30,6 @@ from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.settings import Settings
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("leaks")
-
 SEED = 77
 KEYS = {provider: f"signing-key-of-{provider}-{SEED:032x}" for provider in PROVIDERS}
 NOT_SCANNED = ("rejected.db", "secrets")

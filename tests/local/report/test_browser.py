@@ -8,9 +8,6 @@ import pytest
 
 from tests.local.report.browser import Page, opened
 
-# What they share is made once: two workers would make it twice.
-pytestmark = pytest.mark.xdist_group("browser")
-
 CONTRAST = """
 (() => {
   const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
