@@ -3,7 +3,9 @@
 The simulator draws every passenger; at a million sales that takes longer than what is measured. Here the bytes of a small
 season are cut at the identifiers that its sales mint, once, and joined again with others for each repetition. What the
 company has once (trips, cash sessions, payouts) stays once. Payloads keep their shapes, instants and amounts; repetition
-0 is the small season itself, byte for byte. Signatures are those of the small season: nothing here passes the door.
+0 is the small season itself, byte for byte. Every event is told of all repetitions before the next one: what is sold at one
+time arrives at one time and, as record ids begin with their time, lies side by side; ids of events are spread over all there
+are. Signatures are those of the small season: nothing here passes the door.
 """
 
 import json
@@ -34,6 +36,9 @@ _NAME = re.compile(_TEXT.pattern + rb'|(?<="id":)(\d+)')
 _RUNNING = 10**12
 """What a repetition adds to a running number of a wallet: above all that the simulator mints."""
 _LONG_ID = 20
+_UUID = 36
+_SPREAD = 0x9E3779B1
+"""An odd number near the golden part of 2**32: its multiples lie far apart, and no two are the same."""
 
 
 class _Cut(NamedTuple):
@@ -73,10 +78,11 @@ class Template:
     def deliveries(self, sales: int) -> Iterator[Delivery]:
         """Yield the deliveries of a season of at least so many sales, rounded up to whole repetitions."""
         yield from (_anew(delivery) for delivery in self.once)
-        for repetition in range(-(-sales // self.sales)):
-            names = [_renamed(name, repetition) for name in self.names]
-            for cut in self.repeated:
-                yield _written(cut, names)
+        repetitions = range(-(-sales // self.sales))
+        for cut in self.repeated:
+            names = [self.names[at] for at in cut.names]
+            for repetition in repetitions:
+                yield _written(cut, [_renamed(name, repetition) for name in names])
 
 
 def _names_any(delivery: Delivery, pointed_at: set[bytes]) -> bool:
@@ -120,14 +126,16 @@ def _renamed(name: bytes, repetition: int) -> bytes:
         return str(int(name) + repetition * _RUNNING).encode()
     if len(name) < _LONG_ID:
         return name + f"-{repetition:x}".encode()
-    # Within the random digits of a record id, of Stripe's ids and of a UUID.
+    if len(name) == _UUID and name[8:9] == b"-":
+        return f"{(int(name[:8], 16) + repetition * _SPREAD) & 0xFFFFFFFF:08x}".encode() + name[8:]
+    # Within the random digits of a record id and of Stripe's ids.
     return name[:-12] + f"{repetition:05x}".encode() + name[-7:]
 
 
 def _written(cut: _Cut, names: list[bytes]) -> Delivery:
     parts = [cut.pieces[0]]
-    for name, piece in zip(cut.names, cut.pieces[1:], strict=True):
-        parts += (names[name], piece)
+    for named in zip(names, cut.pieces[1:], strict=True):
+        parts += named
     body, target = b"".join(parts), cut.delivery.target
     if "data.id=" in target:
         target = f"{cut.delivery.target.partition('?')[0]}?data.id={json.loads(body)['data']['id']}&type=payment"
