@@ -21,6 +21,8 @@ from shared.runtime import wiring
 
 BATCH = 500
 """Deliveries a transaction of a replay."""
+COPIED_FROM = 1_000_000
+"""From how many sales on a home is copied where nobody has replayed one."""
 _FILL_BATCH = 2_000
 _WARM_SALES = 20
 
@@ -42,7 +44,13 @@ class Homes:
         return home
 
     def at(self, sales: int) -> Path:
-        """Return a home with the raw store, sealed, and the ledger of a season of so many sales."""
+        """Return a home with the raw store, sealed, and the ledger of a season of so many sales.
+
+        A very big one that nothing has replayed yet is copied: its replay alone would take most of an hour.
+        """
+        home = self.folder / f"{sales}"
+        if sales >= COPIED_FROM and not (home / "raw.db").exists():
+            of_child("benchmarks.copied:copied", home, sales)
         home = self.raw_at(sales)
         if not (home / "ledger.db").exists():
             of_child("benchmarks.homes:replayed", home, home)

@@ -82,7 +82,7 @@ class Template:
         for cut in self.repeated:
             names = [self.names[at] for at in cut.names]
             for repetition in repetitions:
-                yield _written(cut, [_renamed(name, repetition) for name in names])
+                yield _written(cut, [renamed(name, repetition) for name in names])
 
 
 def _names_any(delivery: Delivery, pointed_at: set[bytes]) -> bool:
@@ -118,7 +118,7 @@ def _cut(delivery: Delivery, table: dict[bytes, int]) -> _Cut:
     return _Cut(delivery, (*pieces, delivery.body[end:]), tuple(names))
 
 
-def _renamed(name: bytes, repetition: int) -> bytes:
+def renamed(name: bytes, repetition: int) -> bytes:
     """Return another identifier of the same form; the same one for repetition 0."""
     if not repetition:
         return name
