@@ -44,6 +44,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
     return ByWhatIsShared(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with storms: what takes longest must not be what one worker is still at when the other has done."""
+    items.sort(key=lambda item: "tests/simulation/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def outside_data() -> Path:
     """Return the folder of real inputs; skip where it is absent, fail where it must be there."""

@@ -34,7 +34,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     environ = {**os.environ, "ASIENTO_LOG_LEVEL": "error"}
     for provider in ("betterez", "stripe", "mercadopago"):
         environ[f"ASIENTO_API_URL_{provider.upper()}"] = f"http://127.0.0.1:{api_port}/{provider}"
-    serve = command("serve", "--home", str(tmp_path), "--port", str(port), "--reconcile-every-s", "2")
+    serve = command("serve", "--home", str(tmp_path), "--port", str(port), "--reconcile-every-s", "6")
     company = command(
         "simulate", "--home", str(tmp_path), "--to", f"http://127.0.0.1:{port}", "--sales", str(SALES), "--days", str(DAYS),
         "--seed", str(SEED), "--api-port", str(api_port), "--stay",

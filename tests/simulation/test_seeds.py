@@ -1,5 +1,6 @@
 """Asiento through storms: a fixed set of seeds, each replayable, none with a violation, and all situations met."""
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -11,19 +12,26 @@ from tests.simulation.situations import SITUATIONS, reached
 from tests.simulation.town import SEASONS, Town
 from tests.simulation.world import Weather, World, postings_of
 
-SEEDS = range(20)
+SEEDS = (1, 2, 3, 8, 10, 11, 15, 19)
+"""Of the first twenty, some that between them meet every situation."""
 HUNTED = range(6)
+SHOWN = (
+    BREAKS
+    if os.environ.get("ASIENTO_SEARCH") == "deep"
+    else [*{defect.invariant: defect for defect in reversed(BREAKS)}.values()]
+)
+"""The first break of each invariant; all of them where there is time."""
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "simulation.md"
 
 
 def test_no_seed_finds_a_violation_and_every_situation_is_met(simulation: Simulation) -> None:
-    """Asiento keeps every promise through twenty storms, which between them meet every situation of the table."""
+    """Asiento keeps every promise through eight storms, which between them meet every situation of the table."""
     story = Story()
     for seed in SEEDS:
         story.add(simulation.run(seed))
     missed = [situation.name for situation in SITUATIONS if not reached(situation, story.situations)]
     assert missed == []
-    assert story.accidents > 500
+    assert story.accidents > 300
 
 
 def test_a_seed_is_replayed_exactly(opened: tuple[Town, ...]) -> None:
@@ -46,7 +54,7 @@ def test_the_seeds_reach_what_they_are_for() -> None:
     assert {accidents(seed).corrupted_share > 0 for seed in rebuilding} == {True, False}
 
 
-@pytest.mark.parametrize("defect", BREAKS, ids=lambda defect: f"{defect.invariant}: {defect.defect}")
+@pytest.mark.parametrize("defect", SHOWN, ids=lambda defect: f"{defect.invariant}: {defect.defect}")
 def test_a_break_is_caught(simulation: Simulation, defect: Break) -> None:
     """Asiento's simulation catches a defect that breaks an invariant, and says which one it breaks."""
     caught = hunt(simulation, defect, HUNTED)
