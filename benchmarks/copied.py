@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from benchmarks.homes import filled, replayed
 from benchmarks.samples import Sample
-from benchmarks.templates import SALES, Template, renamed
+from benchmarks.templates import SALES, Template, counted, renamed
 
 _PART = re.compile(rb'[^"\\:/?=&]+')
 """What texts are made of that hold identifiers: keys of entities, names of objects, targets."""
@@ -68,7 +68,7 @@ def _copy(small: Path, big: Path, tables: tuple[_Copied, ...], anew: _Anew) -> i
     big.parent.mkdir(parents=True, exist_ok=True)
     counts = []
     with closing(sqlite3.connect(small)) as source, closing(sqlite3.connect(big)) as target:
-        target.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;")
+        target.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         for (statement,) in source.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rootpage = 0"):
             target.execute(statement)
         for table in tables:
@@ -124,11 +124,6 @@ def _cut(cell: _Cell, parts: Iterator[tuple[int, bytes]], anew: _Anew) -> tuple[
 def _joined(cell: _Cell, pieces: list[bytes], found: list[bytes], repetition: int, anew: _Anew) -> _Cell:
     parts = [pieces[0]]
     for name, piece in zip(found, pieces[1:], strict=True):
-        parts += (_delivery_id(name, repetition) if anew.names[name] else renamed(name, repetition), piece)
+        parts += ((counted if anew.names[name] else renamed)(name, repetition), piece)
     text = b"".join(parts)
     return text.decode() if isinstance(cell, str) else text
-
-
-def _delivery_id(name: bytes, repetition: int) -> bytes:
-    """Return another id of the same time: ids of deliveries begin with when they came."""
-    return name[:-12] + f"{repetition:05x}".encode() + name[-7:] if repetition else name

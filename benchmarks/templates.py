@@ -35,6 +35,7 @@ _NAME = re.compile(_TEXT.pattern + rb'|(?<="id":)(\d+)')
 """A text, or the number of a wallet's notice."""
 _RUNNING = 10**12
 """What a repetition adds to a running number of a wallet: above all that the simulator mints."""
+_HEX = re.compile(rb"[0-9a-f]+")
 _LONG_ID = 20
 _UUID = 36
 _SPREAD = 0x9E3779B1
@@ -128,8 +129,15 @@ def renamed(name: bytes, repetition: int) -> bytes:
         return name + f"-{repetition:x}".encode()
     if len(name) == _UUID and name[8:9] == b"-":
         return f"{(int(name[:8], 16) + repetition * _SPREAD) & 0xFFFFFFFF:08x}".encode() + name[8:]
-    # Within the random digits of a record id and of Stripe's ids.
-    return name[:-12] + f"{repetition:05x}".encode() + name[-7:]
+    return counted(name, repetition)
+
+
+def counted(name: bytes, repetition: int) -> bytes:
+    """Return another identifier of the same beginning, which is its time: the count goes into its random digits."""
+    digits = name[-12:-7]
+    if _HEX.fullmatch(digits):  # no count leads back to the digits of repetition 0, nor to those of another
+        return name[:-12] + f"{int(digits, 16) ^ repetition:05x}".encode() + name[-7:]
+    return name[:-12] + f"{repetition:04x}Z".encode() + name[-7:]
 
 
 def _written(cut: _Cut, names: list[bytes]) -> Delivery:

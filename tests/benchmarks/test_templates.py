@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import copied, homes
 from benchmarks.homes import batches
-from benchmarks.templates import KEYS, Template
+from benchmarks.templates import KEYS, Template, renamed
 from local.demo.homes import opened
 from local.line import delivered
 from local.simulator import Chaos, Plan, Season
@@ -70,6 +70,13 @@ def test_event_ids_and_delivery_ids_are_never_the_same(repetitions: int) -> None
     deliveries = list(Template.of(SALES, SEED).deliveries(repetitions * SALES))
     assert len({each.delivery_id for each in deliveries}) == len(deliveries)
     assert len({each.body for each in deliveries}) == len(deliveries)
+
+
+def test_no_two_of_many_repetitions_have_an_identifier_in_common() -> None:
+    """Asiento's benchmarks keep a million sales apart: no repetition's identifiers are those of another."""
+    template = Template.of(SALES, SEED)
+    anew = {renamed(name, repetition) for name in template.names for repetition in range(2_000)}
+    assert len(anew) == 2_000 * len(template.names)
 
 
 def test_a_copied_home_is_rebuilt_like_a_replayed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
