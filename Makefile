@@ -20,7 +20,7 @@ DOORS := receive derive reconcile rebuild_bi
 ##@ Run
 
 .PHONY: demo
-demo: $(VENV)/runtime.stamp ## A season of ticket sales, end to end, with its proofs (under two minutes)
+demo: $(VENV)/runtime.stamp ## A season of ticket sales, end to end, with its proofs (a few minutes)
 	@$(BIN)/asiento demo --home .asiento-demo --fresh
 
 .PHONY: demo-cloud
@@ -28,7 +28,7 @@ demo-cloud: $(VENV)/dev.stamp ## A season through the four doors on the Google a
 	@$(BIN)/python -m tests.season_on_google
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## Every job beside its limit and its peers, at up to a million sales (under an hour)
+bench: $(VENV)/dev.stamp ## Every job beside its limit and its peers, at up to a million sales (hours: replaying a million alone is one)
 	@$(MAKE) --keep-going bench-peers || echo 'What could not be made is left out; its rows say so.'
 	@$(BIN)/python -m benchmarks
 
@@ -84,7 +84,7 @@ simulate: $(VENV)/dev.stamp ## SEEDS=n storms over the whole line, from seed FIR
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
 .PHONY: check-deep
-check-deep: $(VENV)/dev.stamp ## Thousands of storms, every break, every crash, and the property tests searching deeper (an hour)
+check-deep: $(VENV)/dev.stamp ## Thousands of storms, every break, every crash, and the property tests searching deeper (hours)
 	@$(BIN)/python -m tests.simulation --breaks
 	@$(BIN)/python -m tests.simulation --seeds 3000 --first 1000
 	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 tests/simulation tests/domain tests/providers tests/local/test_payments_demo.py tests/test_season_on_google.py
