@@ -1,10 +1,6 @@
 """Asiento's embedded stores after kill -9: a real process ends itself in the middle of a verb, and another goes on."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -23,34 +19,19 @@ from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.rebuild_bi import Rebuilding, build_hash, rebuild
+from tests.simulation.killing import DYING, PROLOGUE, run_killed
 from tests.simulation.town import WEBHOOK_SECRETS, Town
 from tests.simulation.world import World, postings_of
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 BATCH = 10
 KILLED_AT = (25, 70)
 """Calls of the warehouse at which a rebuild is killed: while it writes models, and while it checks them."""
 
-_PROLOGUE = """
-    import os, signal, sqlite3, sys
-    from datetime import UTC, datetime
-    from pathlib import Path
-    from shared.domain.times import ALL_TIME
-
-    home, place = Path(sys.argv[1]), int(sys.argv[2])
-    calls = 0
-
-    def one_more_call():
-        global calls
-        calls += 1
-        if calls == place:
-            os.kill(os.getpid(), signal.SIGKILL)
-"""
-
 DERIVING = (
-    _PROLOGUE
+    PROLOGUE
     + """
+    from shared.domain.times import ALL_TIME
     from shared.adapters.embedded import ledger_store
     from shared.adapters.embedded.raw_store import SqliteRawStore
     from shared.pipeline.derive import Deriving, derive
@@ -77,26 +58,14 @@ DERIVING = (
 )
 
 REBUILDING = (
-    _PROLOGUE
+    PROLOGUE
+    + DYING
     + """
     from shared.adapters.embedded.casebook import SqliteCasebook
     from shared.adapters.embedded.ledger_store import SqliteLedgerStore
     from shared.adapters.embedded.raw_store import SqliteRawStore
     from shared.adapters.embedded.warehouse import DuckDbWarehouse
     from shared.pipeline.rebuild_bi import Rebuilding, rebuild
-
-    class Dying:
-        def __init__(self, warehouse):
-            self._warehouse = warehouse
-
-        def __getattr__(self, name):
-            method = getattr(self._warehouse, name)
-
-            def call(*args, **kwargs):
-                one_more_call()
-                return method(*args, **kwargs)
-
-            return call
 
     parts = Rebuilding(
         SqliteRawStore(home / "raw.db"),
@@ -109,18 +78,6 @@ REBUILDING = (
     print(calls)
 """
 )
-
-
-def _run(script: str, home: Path, place: int) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own that ends itself at one of its calls (0: at none)."""
-    return subprocess.run(  # noqa: S603  our own code on our own interpreter
-        [sys.executable, "-c", textwrap.dedent(script), str(home), str(place)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
 
 
 def _keep(town: Town, home: Path) -> int:
@@ -159,7 +116,7 @@ def test_a_derive_that_is_killed_leaves_whole_batches(opened: tuple[Town, ...], 
         home.mkdir()
         _keep(town, home)
     expected, _ = _derive_the_rest(town, whole)
-    process = _run(DERIVING, killed, place)
+    process = run_killed(DERIVING, killed, place)
     assert process.returncode == -signal.SIGKILL, process.stderr
     found, done_before = _derive_the_rest(town, killed)
     assert done_before == (place - 1) // 5 * BATCH
@@ -204,7 +161,7 @@ def test_a_rebuild_that_is_killed_leaves_what_was_published(opened: tuple[Town, 
         shown = build_hash(parts.warehouse, "first")
     published = "first"
     for place in KILLED_AT:
-        process = _run(REBUILDING, home, place)
+        process = run_killed(REBUILDING, home, place)
         assert process.returncode == -signal.SIGKILL, process.stderr
         with _rebuilding(home) as parts:
             assert build_hash(parts.warehouse, published) == shown, f"killed at call {place}"

@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,10 +26,10 @@ from shared.pipeline.seal import Sealing, seal, sealed_objects
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.settings import Settings
+from tests.simulation.killing import DYING, PROLOGUE, REPOSITORY, run_killed
 from tests.simulation.test_crashes import HAMLET, IS_DEEP
 from tests.simulation.town import PROVIDERS, UNDELIVERED, WEBHOOK_SECRETS, Town, towns
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CALLERS = 6
 KILLS = 12 if IS_DEEP else 1
 PATIENCE_S = 60
@@ -39,42 +37,15 @@ SHARES = [each / 20 for each in range(20)] if IS_DEEP else [0.6]
 """At which part of a run of reconcile it is killed."""
 SEALED_AT = range(1, 16) if IS_DEEP else (1, 3, 6)
 
-_KILLED_AT = """
-    import os, signal, sys
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    home, place = Path(sys.argv[1]), int(sys.argv[2])
-    calls = 0
-
-    def one_more_call():
-        global calls
-        calls += 1
-        if calls == place:
-            os.kill(os.getpid(), signal.SIGKILL)
-"""
-
 RECONCILING = (
-    _KILLED_AT
+    PROLOGUE
+    + DYING
     + """
     from dataclasses import replace
     from shared.domain.times import Window
     from shared.pipeline.reconcile import run_all
     from shared.runtime import wiring
     from shared.runtime.settings import Settings
-
-    class Dying:
-        def __init__(self, port):
-            self._port = port
-
-        def __getattr__(self, name):
-            method = getattr(self._port, name)
-
-            def call(*args, **kwargs):
-                one_more_call()
-                return method(*args, **kwargs)
-
-            return call
 
     urls = dict(each.split("=", 1) for each in sys.argv[5:])
     settings = Settings(home=home, providers=tuple(urls), api_urls=urls, log_level="critical")
@@ -87,7 +58,7 @@ RECONCILING = (
 )
 
 SEALING = (
-    _KILLED_AT
+    PROLOGUE
     + """
     from shared.adapters.embedded.raw_store import SqliteRawStore
     from shared.adapters.embedded.seal_store import FileSealStore
@@ -109,17 +80,6 @@ SEALING = (
     print(calls)
 """
 )
-
-
-def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  our own code on our own interpreter
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +222,7 @@ def _reconcile(
     home: Path, place: int, window: tuple[str, str], urls: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     addresses = [f"{name}={url}" for name, url in urls.items()]
-    return _run(RECONCILING, str(home), str(place), *window, *addresses)
+    return run_killed(RECONCILING, home, place, *window, *addresses)
 
 
 def _settled(town: Town, home: Path, urls: dict[str, str]) -> tuple[str, list[str], list[str]]:
@@ -332,6 +292,6 @@ def test_sealing_that_is_killed_leaves_a_chain_that_goes_on(unsealed: Path, tmp_
     for place in SEALED_AT:
         home = tmp_path / f"killed-{place}"
         shutil.copytree(unsealed, home)
-        process = _run(SEALING, str(home), str(place), later.isoformat())
+        process = run_killed(SEALING, home, place, later.isoformat())
         assert process.returncode == -signal.SIGKILL, process.stderr
         assert sealed(home) == expected, f"killed at call {place}"
