@@ -28,7 +28,7 @@ demo-cloud: $(VENV)/dev.stamp ## A season through the four doors on the Google a
 	@$(BIN)/python -m tests.season_on_google
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## Every job beside its limit and its peers, at up to a million sales (hours: replaying a million alone is one)
+bench: $(VENV)/dev.stamp ## Every job beside its limit and its peers, at up to a million sales (hours)
 	@$(MAKE) --keep-going bench-peers || echo 'What could not be made is left out; its rows say so.'
 	@$(BIN)/python -m benchmarks
 

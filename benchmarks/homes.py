@@ -46,7 +46,7 @@ class Homes:
     def at(self, sales: int) -> Path:
         """Return a home with the raw store, sealed, and the ledger of a season of so many sales.
 
-        A very big one that nothing has replayed yet is copied: its replay alone would take most of an hour.
+        A very big one that nothing has replayed yet is copied: its replay alone would take half an hour or more.
         """
         home = self.folder / f"{sales}"
         if sales >= COPIED_FROM and not (home / "raw.db").exists():
