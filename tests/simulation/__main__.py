@@ -1,15 +1,17 @@
 """The simulation on the command line: so many seeds, a table of what was met, and the breaks that it catches."""
 
 import argparse
+import os
 import subprocess
 import sys
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from tests.simulation.auditor import ViolationError
 from tests.simulation.breaks import BREAKS, hunt
+from tests.simulation.crew import stories
 from tests.simulation.runs import Simulation, Story
 from tests.simulation.situations import SITUATIONS, reached
 from tests.simulation.town import towns
@@ -20,23 +22,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="in how many processes (all cores)")
     parser.add_argument(
         "--breaks", action="store_true", help="break each invariant on purpose and show how soon it is seen"
     )
     asked = parser.parse_args()
     console = Console()
-    with towns() as opened:
-        simulation = Simulation(opened)
-        if asked.breaks:
-            return _show_breaks(console, simulation)
-        return _show_seeds(console, simulation, range(asked.first, asked.first + asked.seeds))
+    if asked.seeds < 1 or asked.workers < 1:
+        parser.error("--seeds and --workers start at 1")
+    if asked.breaks:
+        with towns() as opened:
+            return _show_breaks(console, Simulation(opened))
+    return _show_seeds(console, range(asked.first, asked.first + asked.seeds), asked.workers)
 
 
-def _show_seeds(console: Console, simulation: Simulation, seeds: range) -> int:
+def _show_seeds(console: Console, seeds: range, workers: int) -> int:
     story = Story()
-    for seed in track(seeds, f"seeds {seeds.start} to {seeds.stop - 1}", console=console, transient=True):
+    with Progress(console=console, transient=True) as shown:
+        task = shown.add_task(f"seeds {seeds.start} to {seeds.stop - 1}", total=len(seeds))
         try:
-            story.add(simulation.run(seed))
+            for share in stories(seeds, workers):
+                story.add(share)
+                shown.update(task, completed=story.seeds)
         except ViolationError as violation:
             console.print(f"{violation}\n{violation.__notes__[0]}\ncommit {_commit()}", markup=False)
             return 1

@@ -41,8 +41,13 @@ class ViolationError(BaseException):
 
     def __init__(self, invariant: str, what: str) -> None:
         """Name the invariant (docs/architecture.md) and what was seen."""
-        super().__init__(f"{invariant}: {what}")
+        super().__init__(invariant, what)
         self.invariant = invariant
+        self.what = what
+
+    def __str__(self) -> str:
+        """Say both."""
+        return f"{self.invariant}: {self.what}"
 
 
 class Posted(NamedTuple):

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from tests.simulation.breaks import BREAKS, Break, hunt
+from tests.simulation.crew import stories
 from tests.simulation.runs import REBUILD_EVERY, Simulation, Story, accidents
 from tests.simulation.situations import SITUATIONS, reached
 from tests.simulation.town import SEASONS, Town
@@ -45,6 +46,16 @@ def test_a_seed_is_replayed_exactly(opened: tuple[Town, ...]) -> None:
         return world.director.steps, dict(world.situations), ledger, sorted(world.raw.objects)
 
     assert lived() == lived()
+
+
+def test_a_crew_sees_what_one_process_sees(simulation: Simulation) -> None:
+    """Asiento's simulation tells the same story of a seed in whatever process it runs."""
+    alone, together = Story(), Story()
+    for seed in (1, 2):
+        alone.add(simulation.run(seed))
+    for story in stories((1, 2), workers=2):
+        together.add(story)
+    assert together == alone
 
 
 def test_the_seeds_reach_what_they_are_for() -> None:
