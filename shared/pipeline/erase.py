@@ -71,8 +71,9 @@ def erase(
         for delivery in rejected:
             world.rejected.discard(delivery)
     if not is_rehearsal:
-        # Asked for even where nothing was found: it finishes what an earlier run was broken off in.
-        protection.keys.erase(names, Erasure(now, decision))
+        # The keys that the decision names and no other: a key that somebody made meanwhile is found by the next run. Asked
+        # for even where nothing was found: it finishes what an earlier run was broken off in.
+        protection.keys.erase(gone, Erasure(now, decision))
     log.info("erased", keys=len(gone), deliveries=deliveries, rejected=len(rejected), is_rehearsal=is_rehearsal)
     return Erased(len(gone), deliveries, len(rejected), decision)
 

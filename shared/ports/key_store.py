@@ -44,14 +44,15 @@ class KeyStore(Protocol):
     def keys(self, key_ids: Sequence[str]) -> dict[str, bytes | Erasure]:
         """Return each key, or that it was erased. An id that never was is not in the answer."""
 
-    def erase(self, names: Collection[str], erasure: Erasure) -> list[str]:
-        """Erase the keys of all people whom any of the names means, for good; return the ids of the keys that went.
-
-        Whoever comes again afterwards has a new key. Nothing is left that leads from a name to an erased key.
-        """
-
     def find(self, names: Collection[str]) -> list[str]:
-        """Return the ids of the keys that `erase` would erase, in order."""
+        """Return the ids of the keys of all people whom any of the names means, in order."""
+
+    def erase(self, key_ids: Collection[str], erasure: Erasure) -> None:
+        """Erase these keys, which were found, for good. Of a key that went before, the first erasure stands.
+
+        Whoever comes again afterwards has a new key. Nothing is left that leads from a name to an erased key. Broken off
+        anywhere, it is finished by finding and erasing again.
+        """
 
     def close(self) -> None:
         """Close what is open."""

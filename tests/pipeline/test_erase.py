@@ -1,9 +1,9 @@
 """Asiento lives through a season, erases a passenger, and everything that proves still proves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -209,6 +209,30 @@ def test_keeping_again_what_is_there_changes_nothing(lived: Lived, parts: Embedd
     assert isinstance(came, Delivery)
     parts.raw.create_all([came])
     assert parts.raw.read(kept.object_name) == kept
+
+
+def test_a_decision_names_every_key_that_goes(lived: Lived, parts: EmbeddedParts) -> None:
+    """Asiento erases no key that its decision does not name: one that a webhook makes meanwhile lives until the next run."""
+    someone = max(lived.people, key=lambda each: len(told_of(parts, each)))
+    address = parts.protection.name(identifier_text("email", someone.email))
+    erasing = wiring.erasing(parts)
+    booked_meanwhile: list[str] = []
+
+    def signed_late(body: bytes, secret: str, at: datetime) -> Mapping[str, str]:
+        booked_meanwhile.append(
+            parts.protection.keys.keys_of({"another-customer": {address}})["another-customer"].key_id
+        )
+        return erasing.deciding.sign(body, secret, at)
+
+    slow = replace(erasing, deciding=replace(erasing.deciding, sign=signed_late))
+    identifiers = [identifier_text("email", someone.email)]
+    erased = erase(identifiers, slow, ERASED_AT, by="mlopez", reason="request 118")
+    decision = next(each for each in parts.raw.deliveries(ALL_TIME) if each.delivery_id == erased.decision)
+    named = json.loads(decision.body)["key_ids"]
+    assert len(named) == erased.keys
+    assert set(parts.protection.keys.keys(named).values()) == {Erasure(ERASED_AT, erased.decision)}
+    assert parts.protection.keys.find([address]) == booked_meanwhile
+    assert erased_by(parts, someone).keys == 1
 
 
 def test_an_erasure_says_who_and_why(parts: EmbeddedParts) -> None:

@@ -18,8 +18,6 @@ CREATE INDEX IF NOT EXISTS names_by_key ON names (key_id);
 CREATE INDEX IF NOT EXISTS first_names_by_key ON first_names (key_id);
 CREATE TABLE IF NOT EXISTS erased (key_id TEXT PRIMARY KEY, erased_at TEXT NOT NULL, decision TEXT NOT NULL);
 """
-_FOUND = "SELECT DISTINCT key_id FROM names WHERE name IN (SELECT value FROM json_each(?)) ORDER BY key_id"
-
 _DELETIONS = (
     "DELETE FROM keys WHERE key_id = ?",
     "DELETE FROM names WHERE key_id = ?",
@@ -76,23 +74,25 @@ class SqliteKeyStore:
 
     def find(self, names: Collection[str]) -> list[str]:
         """Return the ids of the keys that any of the names means."""
-        return [key_id for (key_id,) in self._database.rows(_FOUND, (json_list(list(names)),))]
+        found = self._database.rows(
+            "SELECT DISTINCT key_id FROM names WHERE name IN (SELECT value FROM json_each(?)) ORDER BY key_id",
+            (json_list(list(names)),),
+        )
+        return [key_id for (key_id,) in found]
 
-    def erase(self, names: Collection[str], erasure: Erasure) -> list[str]:
+    def erase(self, key_ids: Collection[str], erasure: Erasure) -> None:
         """Erase keys and all that leads to them, and leave no copy behind in the file's log."""
         erased_at = erasure.erased_at.astimezone(UTC).isoformat(timespec="microseconds")
         connection = self._database.connection
         connection.execute("PRAGMA secure_delete = ON")
         with self._database.transaction() as writing:
-            gone = [key_id for (key_id,) in writing.execute(_FOUND, (json_list(list(names)),))]
-            for key_id in gone:
-                writing.execute("INSERT INTO erased VALUES (?, ?, ?)", (key_id, erased_at, erasure.decision))
+            for key_id in key_ids:
+                writing.execute("INSERT OR IGNORE INTO erased VALUES (?, ?, ?)", (key_id, erased_at, erasure.decision))
                 for deletion in _DELETIONS:
                     writing.execute(deletion, (key_id,))
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise TransientError("the keys are erased, and the log still holds copies: a reader is busy; erase again")
-        return gone
 
     def close(self) -> None:
         """Close the file."""

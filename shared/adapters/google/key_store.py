@@ -81,9 +81,9 @@ class GoogleKeyStore:
         """Return the ids of the keys that any of the names means."""
         return sorted({_last(blob.name) for name in names for blob in self._listed(f"{_NAMES}{name}/")})
 
-    def erase(self, names: Collection[str], erasure: Erasure) -> list[str]:
+    def erase(self, key_ids: Collection[str], erasure: Erasure) -> None:
         """Erase keys and all that leads to them; broken off anywhere, the same call again goes on."""
-        gone = self.find(names)
+        gone = frozenset(key_ids)
         leading = [blob.name for blob in self._listed(_NAMES) if _last(blob.name) in gone] if gone else []
         for first in {self._read(path).decode("ascii") for path in leading}:
             self._forget(first, gone)
@@ -96,7 +96,6 @@ class GoogleKeyStore:
             self._delete(path)
         with self._lock:
             self._remembered = {name: each for name, each in self._remembered.items() if each.key.key_id not in gone}
-        return gone
 
     def close(self) -> None:
         """End the threads; the client stays open for its owner to close."""

@@ -20,7 +20,7 @@ def test_an_erased_key_is_in_no_file(tmp_path: Path) -> None:
         keys = store.keys_of({f"person-{number}": {f"address-{number}"} for number in range(50)})
         erased, spared = keys["person-7"], keys["person-8"]
         assert all(key.secret in on_disk(tmp_path) for key in (erased, spared))
-        store.erase(["address-7"], Erasure(datetime(2026, 3, 2, tzinfo=UTC), "decision"))
+        store.erase(store.find(["address-7"]), Erasure(datetime(2026, 3, 2, tzinfo=UTC), "decision"))
         left = on_disk(tmp_path)
         assert erased.secret not in left
         assert b"person-7" not in left

@@ -39,13 +39,12 @@ class MemoryKeyStore:
         """Return the ids of the keys that any of the names means."""
         return sorted({key_id for name in names for key_id in self._names.get(name, ())})
 
-    def erase(self, names: Collection[str], erasure: Erasure) -> list[str]:
+    def erase(self, key_ids: Collection[str], erasure: Erasure) -> None:
         """Erase keys and all that leads to them."""
-        gone = self.find(names)
-        self._erased |= dict.fromkeys(gone, erasure)
+        gone = frozenset(key_ids)
+        self._erased = dict.fromkeys(sorted(gone), erasure) | self._erased
         self._first = {name: key for name, key in self._first.items() if key.key_id not in gone}
         self._names = {name: ids.difference(gone) for name, ids in self._names.items()}
-        return gone
 
     def held(self) -> dict[str, bytes]:
         """Return every key that lives, by its id."""
