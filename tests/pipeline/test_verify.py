@@ -20,8 +20,9 @@ from shared.adapters.embedded.secrets import EnvironmentSecrets
 from shared.adapters.embedded.sqlite import Durability
 from shared.bi.certification import catalog
 from shared.domain.deliveries import Channel, Delivery
+from shared.domain.outcomes import Outcome
 from shared.domain.seals import Seal
-from shared.domain.times import ALL_TIME
+from shared.domain.times import ALL_TIME, to_ms
 from shared.pipeline.derive import Deriving, derive_deliveries
 from shared.pipeline.seal import Sealing, seal, seal_late
 from shared.pipeline.verification.findings import Area, Findings
@@ -740,3 +741,29 @@ def test_the_order_of_arrival_is_no_difference(order_of_arrival: SmallWorld, tmp
     result = verified(home)
     assert result.holds, [(each.area, each.first) for each in result.findings]
     assert result.raw_count == 30
+
+
+def test_which_of_two_files_came_first_is_no_difference(home: Path) -> None:
+    """Asiento calls the later of two equal files a duplicate, also where the first is held for a row that cannot be read."""
+    report = (
+        b"DATE,SOURCE_ID,EXTERNAL_REFERENCE,RECORD_TYPE,DESCRIPTION,NET_CREDIT_AMOUNT,NET_DEBIT_AMOUNT,GROSS_AMOUNT,"
+        b"MP_FEE_AMOUNT,FINANCING_FEE_AMOUNT,SHIPPING_FEE_AMOUNT,TAXES_AMOUNT,TAXES_DISAGGREGATED\n"
+        b"2026-03-01T10:00:00.000-04:00,701,A-1,release,payment,eighty,0.00,100.00,-7.50,-2.00,-1.00,-1.50,\n"
+    )
+    arrived_at = AS_OF - timedelta(minutes=5)
+    earlier, later = (
+        Delivery(f"{to_ms(arrived_at)}-{number}", "mercadopago", Channel.FILE, arrived_at, "release.csv", {}, report)
+        for number in (1, 2)
+    )
+    world = SmallWorld(home)
+    world.raw.create_all([earlier, later])
+    for each in (later, earlier):
+        world.derive([each])
+    became = {
+        each.delivery_id: verdict for each in (earlier, later) if (verdict := world.ledger.verdict(each.delivery_id))
+    }
+    assert became[later.delivery_id].outcome is Outcome.QUARANTINED
+    assert became[earlier.delivery_id].outcome is Outcome.DUPLICATE
+    world.close()
+    result = verified(home)
+    assert result.holds, [(each.area, each.first) for each in result.findings]

@@ -110,7 +110,7 @@ def _check_verdicts(ledgers: Ledgers, found: Findings) -> None:
             found.differs(
                 f"delivery {name} {'has no outcome' if mine is None else 'has an outcome and is not in the raw store'}"
             )
-        elif _told(mine) != _told(theirs):
+        elif not _tell_the_same(mine, theirs):
             found.differs(
                 f"delivery {name} is kept as {mine.outcome.value} (event {mine.event_key or 'unread'}) and reads as "
                 f"{theirs.outcome.value} (event {theirs.event_key or 'unread'}); if the code has changed since, replay it"
@@ -126,10 +126,15 @@ def _listed_outcomes(ledger: LedgerStore) -> Mapping[Outcome, int] | None:
         return None
 
 
-def _told(verdict: Verdict) -> tuple[object, ...]:
-    """Return what of a verdict does not depend on the order in which deliveries came."""
-    apart = verdict.outcome if verdict.outcome in (Outcome.QUARANTINED, Outcome.FAILED) else Outcome.APPLIED
-    return apart, verdict.object_name, verdict.event_key, verdict.event_type
+def _tell_the_same(mine: Verdict, theirs: Verdict) -> bool:
+    """Return whether two verdicts differ at most in the order in which deliveries of one event came.
+
+    Whichever came later is a duplicate, also where what it repeats was quarantined for rows that could not be read.
+    """
+    spoken_of = [(each.object_name, each.event_key, each.event_type) for each in (mine, theirs)]
+    outcomes = (mine.outcome, theirs.outcome)
+    apart = {each if each in (Outcome.QUARANTINED, Outcome.FAILED) else Outcome.APPLIED for each in outcomes}
+    return spoken_of[0] == spoken_of[1] and (Outcome.DUPLICATE in outcomes or len(apart) == 1)
 
 
 def _check_marks(ledgers: Ledgers, found: Findings) -> None:
