@@ -14,8 +14,10 @@ from shared.pipeline import derive as verb
 from shared.runtime import wiring
 from shared.runtime.http import busy_answer, from_push, guarded
 from shared.runtime.settings import Settings
+from shared.runtime.starting import starting
 
-WORLD = wiring.deriving(wiring.parts(Settings.from_environment(os.environ)))
+with starting():
+    WORLD = wiring.deriving(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http

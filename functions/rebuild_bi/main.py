@@ -15,8 +15,10 @@ from shared.runtime.http import guarded
 from shared.runtime.ids import new_delivery_id
 from shared.runtime.jobs import error_answer, rebuild_document
 from shared.runtime.settings import Settings
+from shared.runtime.starting import starting
 
-WORLD = wiring.rebuilding(wiring.parts(Settings.from_environment(os.environ)))
+with starting():
+    WORLD = wiring.rebuilding(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http

@@ -12,8 +12,10 @@ from shared.pipeline import receive as verb
 from shared.runtime import wiring
 from shared.runtime.http import KeptAnswer, busy_answer, guarded, read_call, refusal_answer
 from shared.runtime.settings import Settings
+from shared.runtime.starting import starting
 
-WORLD = wiring.receiving(wiring.parts(Settings.from_environment(os.environ)))
+with starting():
+    WORLD = wiring.receiving(wiring.parts(Settings.from_environment(os.environ)))
 
 
 @functions_framework.aio.http

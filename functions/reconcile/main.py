@@ -15,8 +15,10 @@ from shared.runtime import wiring
 from shared.runtime.http import guarded
 from shared.runtime.jobs import JobCall, error_answer
 from shared.runtime.settings import Settings
+from shared.runtime.starting import starting
 
-PARTS = wiring.parts(Settings.from_environment(os.environ))
+with starting():
+    PARTS = wiring.parts(Settings.from_environment(os.environ))
 
 
 @functions_framework.aio.http

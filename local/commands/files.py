@@ -12,7 +12,7 @@ import typer
 from local.console import emit_json, out, table
 from local.context import DEFAULT_HOME, AsJson, Home, now, world
 from local.line import drain
-from shared.domain.settlements import STATEMENT
+from shared.domain.deliveries import STATEMENT
 from shared.pipeline.file_rows import rows_of
 from shared.pipeline.take_in import take_in
 from shared.ports.ledger_store import LedgerStore

@@ -13,10 +13,10 @@ import yaml
 
 from local.console import harmless, out
 from local.context import DEFAULT_HOME, FirstDay, Home, LastDay, now, window, world
+from shared.domain.deliveries import STATEMENT
 from shared.domain.errors import SettingsError
 from shared.domain.matching import Decision, Rule
 from shared.domain.matching_rules import RULES
-from shared.domain.settlements import STATEMENT
 from shared.pipeline.matching import Change, Matching, declared_rules, preview
 from shared.runtime.parts import Parts
 

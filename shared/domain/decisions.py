@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.deliveries import OPERATOR
 from shared.domain.entities import FIELDS, Merge
 from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKey, EntityKind, Value, Version
@@ -16,10 +17,6 @@ from shared.domain.fold import Entity
 from shared.domain.money import Money
 from shared.domain.reconciliation import NO_CURRENCY, money_if_known
 from shared.domain.times import from_ms, to_ms
-
-OPERATOR = "operator"
-"""The company's own staff, as the provider whose deliveries are decisions."""
-
 
 EVENT_TYPE = "decision.made"
 """What the delivery of a decision says that it is."""

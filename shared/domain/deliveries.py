@@ -7,6 +7,11 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 
+OPERATOR = "operator"
+"""The company's own staff, as the provider whose deliveries are decisions."""
+STATEMENT = "statement"
+"""The provider whose lines come from any bank or processor; also the type of the line that stands for a whole statement."""
+
 
 class Channel(StrEnum):
     """How bytes came in. All channels go one path; a later channel outranks an earlier one on a tie of versions."""

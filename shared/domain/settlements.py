@@ -14,9 +14,6 @@ from shared.domain.fold import Entity
 from shared.domain.reconciliation import NO_CURRENCY, Claim, DifferenceType, Pair, claim_of
 from shared.domain.times import Window, from_ms
 
-STATEMENT = "statement"
-"""The provider whose lines come from any bank or processor; also the type of the line that stands for a whole statement."""
-
 _PAID = frozenset({"success", "refunded", "charged_back"})
 """Statuses of a payment whose money came in."""
 

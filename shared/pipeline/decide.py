@@ -15,7 +15,6 @@ import structlog
 
 from shared.domain.decisions import (
     EVENT_TYPE,
-    OPERATOR,
     Choice,
     Correction,
     Decision,
@@ -23,7 +22,7 @@ from shared.domain.decisions import (
     refuse_uncorrectable,
     refuse_unfit,
 )
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.entities import FIELDS
 from shared.domain.errors import NotFoundError, SettingsError, TerminalError, TransientError
 from shared.domain.facts import EntityKey, Value

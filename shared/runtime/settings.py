@@ -1,15 +1,16 @@
 """Settings come from ASIENTO_* variables. An unknown one is refused, a missing one names itself."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from shared.domain.errors import SettingsError
+
+# Plain Python: `receive` would import a library of models for this alone, and half of what its start costs beyond its clients.
 
 PREFIX = "ASIENTO_"
 _SECRET_PREFIX = "ASIENTO_SECRET_"  # noqa: S105  the name of a family of variables, not a secret
@@ -25,18 +26,21 @@ class WorldName(StrEnum):
     GOOGLE = "google"
 
 
-class Settings(BaseModel):
-    """All that can be configured, with safe defaults for one machine."""
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+"""The least grave lines that are written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be configured, with safe defaults for one machine."""
 
     world: WorldName = WorldName.EMBEDDED
     home: Path = Path(".asiento")
     """Embedded: the folder that holds everything."""
     providers: tuple[str, ...] = ("betterez", "stripe", "mercadopago")
-    api_urls: Mapping[str, str] = {}
+    api_urls: Mapping[str, str] = field(default_factory=dict)
     """Provider to the base address of its API, from ASIENTO_API_URL_<PROVIDER>; needed where reconcile asks it."""
-    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_level: LogLevel = "info"
     code_version: str = ""
     """What derived and certified; defaults to a digest of the code itself."""
 
@@ -55,38 +59,72 @@ class Settings(BaseModel):
     bq_location: str = ""
     """Google: where BigQuery runs jobs, as its datasets were made."""
 
-    @model_validator(mode="after")
-    def _name_what_is_missing(self) -> Self:
-        missing = [f"{PREFIX}{name.upper()}" for name in _NEEDED_ON_GOOGLE if not getattr(self, name)]
+    def __post_init__(self) -> None:
+        """Raise SettingsError naming what the named world lacks."""
+        missing = [_variable(name) for name in _NEEDED_ON_GOOGLE if not getattr(self, name)]
         if self.world is WorldName.GOOGLE and missing:
             raise SettingsError(f"{PREFIX}WORLD=google also needs {', '.join(missing)}; set each of them")
-        return self
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Read ASIENTO_* variables; raise SettingsError naming what is unknown or wrong."""
-        given: dict[str, object] = {}
         api_urls: dict[str, str] = {}
-        for variable, value in environ.items():
+        given: dict[str, Any] = {}
+        faults: list[str] = []
+        for variable, text in environ.items():
+            name = variable.removeprefix(PREFIX).lower()
             if variable.startswith(_API_URL_PREFIX):
-                api_urls[variable.removeprefix(_API_URL_PREFIX).lower()] = value
+                api_urls[variable.removeprefix(_API_URL_PREFIX).lower()] = text
             elif variable.startswith(PREFIX) and not variable.startswith(_SECRET_PREFIX):
-                given[variable.removeprefix(PREFIX).lower()] = value
-        if isinstance(listed := given.get("providers"), str):
-            given["providers"] = tuple(name.strip() for name in listed.split(",") if name.strip())
-        try:
-            return cls.model_validate({**given, "api_urls": api_urls})
-        except ValidationError as invalid:
-            faults = "; ".join(
-                f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in invalid.errors()
-            )
-            known = ", ".join(f"{PREFIX}{name.upper()}" for name in cls.model_fields)
-            raise SettingsError(f"{faults}. Known settings: {known}") from None
+                if name in VARIABLES:
+                    try:
+                        given[name] = _READERS.get(name, str)(text)
+                    except ValueError as wrong:
+                        faults.append(f"{variable}: {wrong}")
+                else:
+                    faults.append(f"{variable} is no setting")
+        if faults:
+            raise SettingsError(f"{'; '.join(faults)}. Known settings: {', '.join(map(_variable, VARIABLES))}")
+        return cls(**given, api_urls=api_urls)
 
     @property
     def version(self) -> str:
         """Return the code version that outcomes and certificates name."""
         return self.code_version or _code_digest()
+
+
+VARIABLES = tuple(each.name for each in fields(Settings) if each.name != "api_urls")
+"""The settings that are a variable each."""
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is none of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _world(text: str) -> WorldName:
+    return WorldName(_one_of(tuple(WorldName))(text))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "world": _world,
+    "home": Path,
+    "providers": _listed,
+    "log_level": _one_of(get_args(LogLevel)),
+}
+"""How the settings are read that are more than a text."""
 
 
 @cache

@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.decisions import OPERATOR
+from shared.domain.deliveries import OPERATOR, STATEMENT
 from shared.domain.errors import SettingsError
-from shared.domain.settlements import STATEMENT
 from shared.ports.provider import ApiAccess, Provider, ProviderApi
 from shared.providers.toolkit import registry
 from shared.runtime import logs

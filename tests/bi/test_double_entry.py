@@ -11,8 +11,8 @@ import pytest
 
 from shared.bi.certification import Grain, catalog
 from shared.bi.models import Model
-from shared.domain.decisions import OPERATOR, Choice
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.decisions import Choice
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.entities import FIELDS
 from shared.domain.facts import EntityKind
 from shared.domain.times import to_ms

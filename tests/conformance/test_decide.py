@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from shared.adapters.embedded.secrets import EnvironmentSecrets
-from shared.domain.decisions import OPERATOR, Choice, decision_key, decision_of
+from shared.domain.decisions import Choice, decision_key, decision_of
+from shared.domain.deliveries import OPERATOR
 from shared.domain.findings import Sighting, conflicting
 from shared.domain.fold import Entity
 from shared.domain.state_hash import state_hash

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.decisions import (
-    OPERATOR,
     Choice,
     Correction,
     Decision,
@@ -17,6 +16,7 @@ from shared.domain.decisions import (
     refuse_uncorrectable,
     refuse_unfit,
 )
+from shared.domain.deliveries import OPERATOR
 from shared.domain.entities import FIELDS, Merge, refuse_undeclared
 from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Version

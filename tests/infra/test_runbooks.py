@@ -8,7 +8,7 @@ import pytest
 
 from shared.pipeline.reconcile import JOBS
 from shared.runtime.jobs import JobCall
-from shared.runtime.settings import Settings
+from shared.runtime.settings import VARIABLES
 from tests.infra.terraform import Configuration
 
 RUNBOOKS = (
@@ -134,7 +134,7 @@ def test_runbooks_set_settings_that_there_are(commands: list[str]) -> None:
         name for line in commands if line.startswith("export ") for name in re.findall(r"ASIENTO_([A-Z_]+)=", line)
     }
     assert exported
-    assert exported <= {name.upper() for name in Settings.model_fields}
+    assert exported <= {name.upper() for name in VARIABLES}
 
 
 def test_links_lead_somewhere(repository: Path) -> None:

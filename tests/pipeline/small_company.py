@@ -16,8 +16,7 @@ from shared.adapters.embedded.casebook import SqliteCasebook
 from shared.adapters.embedded.event_bus import SqliteEventBus
 from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.raw_store import SqliteRawStore
-from shared.domain.decisions import OPERATOR
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.entities import OCCURRED_AT
 from shared.domain.errors import AsientoError, NotFoundError, Quarantine, TransientError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value, Version, Want

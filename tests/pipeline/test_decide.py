@@ -14,8 +14,8 @@ import pytest
 from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.secrets import EnvironmentSecrets
 from shared.domain.caseload import State, state_of
-from shared.domain.decisions import OPERATOR, Choice, decision_key, decision_of
-from shared.domain.deliveries import Channel
+from shared.domain.decisions import Choice, decision_key, decision_of
+from shared.domain.deliveries import OPERATOR, Channel
 from shared.domain.errors import NotFoundError, Refusal, RefusedError, SettingsError, TerminalError, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.findings import ExceptionKind, FinanceException

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.embedded.inbox import FolderInbox
+from shared.domain.deliveries import STATEMENT
 from shared.domain.errors import NotFoundError, SettingsError, TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.outcomes import Outcome
 from shared.domain.reconciliation import DifferenceType
-from shared.domain.settlements import STATEMENT, Generations
+from shared.domain.settlements import Generations
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import derive_deliveries, replay

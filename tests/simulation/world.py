@@ -9,12 +9,10 @@ from itertools import count
 from random import Random
 
 from local.simulator import Chaos, Kind, Plan, Send
-from shared.domain.decisions import OPERATOR
-from shared.domain.deliveries import Delivery
+from shared.domain.deliveries import OPERATOR, STATEMENT, Delivery
 from shared.domain.errors import RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.settle import Effects
-from shared.domain.settlements import STATEMENT
 from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window, to_ms
 from shared.pipeline import decide, erase, keeping, readmit, reconcile, take_in

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from shared.domain.deliveries import STATEMENT
 from shared.domain.facts import EntityKey
 from shared.domain.findings import ExceptionKind, FinanceException, Sighting
 from shared.domain.matching import EXPECTED, Decision, Pairing, Standing
 from shared.domain.reconciliation import ReconciliationRun, money_if_known
-from shared.domain.settlements import STATEMENT
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.matching import Matching
 from shared.pipeline.reconciliation.recording import Report, Work, recorded

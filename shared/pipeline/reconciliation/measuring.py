@@ -7,8 +7,7 @@ anybody watched are measured like any other.
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from shared.domain.decisions import OPERATOR
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.errors import UnreadableError
 from shared.domain.facts import EntityKind, Reading
 from shared.domain.findings import ExceptionKind

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import TypeVar
 
+from shared.domain.deliveries import STATEMENT
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.findings import Sighting
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import Claim, DifferenceType, Mismatch, Pair, ReconciliationRun, Tally
 from shared.domain.settlements import (
-    STATEMENT,
     Generations,
     Share,
     Subject,

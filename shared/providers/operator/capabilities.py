@@ -1,6 +1,7 @@
 """What the operator, the company's own staff, can do."""
 
-from shared.domain.decisions import ERASURE_EVENT_TYPE, EVENT_TYPE, OPERATOR
+from shared.domain.decisions import ERASURE_EVENT_TYPE, EVENT_TYPE
+from shared.domain.deliveries import OPERATOR
 from shared.ports.provider import Capabilities
 from shared.providers.toolkit.hmac_schemes import TOLERANCE_S
 

@@ -5,7 +5,6 @@ from typing import Any
 from shared.domain.decisions import (
     ERASURE_EVENT_TYPE,
     EVENT_TYPE,
-    OPERATOR,
     Choice,
     Correction,
     Decision,
@@ -15,7 +14,7 @@ from shared.domain.decisions import (
     refuse_unfit,
     refuse_unfit_reason,
 )
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.errors import Quarantine, TerminalError, UnreadableError
 from shared.domain.facts import EntityKey, Fact, Reading, Version
 from shared.domain.money import from_minor

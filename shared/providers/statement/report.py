@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shared.domain.deliveries import Delivery
+from shared.domain.deliveries import STATEMENT, Delivery
 from shared.domain.errors import Quarantine, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value, Version
-from shared.domain.settlements import STATEMENT
 from shared.domain.times import to_ms
 from shared.providers.statement.capabilities import NAME
 from shared.providers.statement.payloads import NEGATIVE_LINE_TYPES, Link, StatementMapping

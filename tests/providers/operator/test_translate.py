@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.decisions import OPERATOR, decision_key
-from shared.domain.deliveries import Channel, Delivery
+from shared.domain.decisions import decision_key
+from shared.domain.deliveries import OPERATOR, Channel, Delivery
 from shared.domain.entities import refuse_undeclared
 from shared.domain.errors import Quarantine, UnreadableError
 from shared.domain.facts import EntityKey, EntityKind, Fact, Version
