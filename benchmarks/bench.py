@@ -25,6 +25,8 @@ class Scale:
     """Sizes of what grows with the season."""
     rebuilt_sales: tuple[int, ...]
     compared_rows: tuple[int, ...]
+    starts: int
+    """Of each door: the shortest thing that is measured, and what varies most."""
     has_peers: bool = True
 
     def runs_at(self, size: int) -> int:
@@ -42,6 +44,7 @@ FULL = Scale(
     sales=(10_000, 100_000, 1_000_000),
     rebuilt_sales=(1_000, 10_000, 100_000, 1_000_000),
     compared_rows=(10_000, 100_000, 1_000_000),
+    starts=9,
 )
 QUICK = Scale(
     runs=1,
@@ -53,6 +56,7 @@ QUICK = Scale(
     sales=(100, 500),
     rebuilt_sales=(100,),
     compared_rows=(10_000,),
+    starts=1,
     has_peers=False,
 )
 

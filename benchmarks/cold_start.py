@@ -1,14 +1,14 @@
 """Cold start: process start to the first answer of each door, beside the bare framework with the clients that it needs.
 
-Doors start in the Google world, over addresses where nobody listens: opening a client connects to nothing. Both run on this
-interpreter with compiled bytecode, one after the other.
+Each door is its bundle, unpacked and compiled as the build does it, on an environment of its own requirements.txt and nothing
+else; the bare framework starts on the same. They start in the Google world, over addresses where nobody listens: opening a
+client connects to nothing.
 """
 
 import http.client
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.receive import BASELINES, peak_kib_of
 from benchmarks.samples import Sample
 from local import doors
+from scripts.bundle_environments import GOOGLE, python_of
 from shared.domain.errors import TerminalError
 
 CLIENTS = {
@@ -26,42 +27,29 @@ CLIENTS = {
 }
 """What each door cannot do without, beside the framework (docs/cold-start.md)."""
 
-_NOBODY = "127.0.0.1:9"
-_GOOGLE = {
-    "ASIENTO_WORLD": "google",
-    "ASIENTO_PROJECT": "project",
-    "ASIENTO_RAW_BUCKET": "raw",
-    "ASIENTO_REJECTED_BUCKET": "rejected",
-    "ASIENTO_KEY_BUCKET": "keys",
-    "ASIENTO_SEAL_BUCKET": "seals",
-    "ASIENTO_BQ_LOCATION": "southamerica-east1",
-    "STORAGE_EMULATOR_HOST": f"http://{_NOBODY}",
-    "PUBSUB_EMULATOR_HOST": _NOBODY,
-    "FIRESTORE_EMULATOR_HOST": _NOBODY,
-    "SECRET_MANAGER_EMULATOR_HOST": _NOBODY,
-    "BIGQUERY_EMULATOR_HOST": f"http://{_NOBODY}",
-}
 _TIMEOUT_S = 60
 _POLL_S = 0.002
 
 
-def started(door: str) -> Sample:
-    """Start a door and wait for its first answer."""
-    return _first_answer(door, doors.ROOT / "functions" / door / "main.py", _GOOGLE)
+def started(door: str, bundle: Path) -> Sample:
+    """Start a door's unpacked bundle and wait for its first answer."""
+    return _first_answer(door, python_of(door), bundle / "main.py", {})
 
 
 def started_barely(door: str) -> Sample:
     """Start an echo that imports a door's clients and wait for its first answer."""
-    return _first_answer("echo", BASELINES / "bare_clients.py", {"BARE_IMPORTS": " ".join(CLIENTS[door])})
+    imports = {"BARE_IMPORTS": " ".join(CLIENTS[door])}
+    return _first_answer("echo", python_of(door), BASELINES / "bare_clients.py", imports)
 
 
-def _first_answer(target: str, source: Path, environ: Mapping[str, str]) -> Sample:
+def _first_answer(target: str, python: Path, source: Path, environ: Mapping[str, str]) -> Sample:
     port = doors.free_port()
-    command = [sys.executable, "-m", "functions_framework", "--target", target, "--source", str(source)]
+    command = [str(python), "-m", "functions_framework", "--target", target, "--source", str(source)]
     started_ns = time.perf_counter_ns()
-    process = subprocess.Popen(  # noqa: S603  our own functions, on our own interpreter
+    process = subprocess.Popen(  # noqa: S603  our own functions, on an interpreter of theirs
         [*command, "--host", doors.HOST, "--port", str(port)],
-        env={**os.environ, **environ, "PYTHONPATH": str(doors.ROOT), "WORKERS": "1"},
+        cwd=source.parent,
+        env={**GOOGLE, **environ, "WORKERS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -9,6 +9,7 @@ from benchmarks.growing import rebuild_rows, reconcile_rows, replay_rows
 from benchmarks.report import Row, alone, latency, rounds, row
 from benchmarks.samples import of_child
 from benchmarks.templates import KEYS
+from scripts.bundle_environments import unpack
 
 _LAG_S = 10
 _LAG_MIN = 100
@@ -87,9 +88,10 @@ def lag_rows(bench: Bench) -> Iterator[Row]:
 def cold_start_rows(bench: Bench) -> Iterator[Row]:
     """Cold start: each door beside the bare framework with its clients."""
     for door in cold_start.CLIENTS:
+        bundle = unpack(door, bench.fresh())
         mine, seen = rounds(
-            bench.scale.runs,
-            lambda door=door: cold_start.started(door),  # type: ignore[misc]  # bound at once
+            bench.scale.starts,
+            lambda door=door, bundle=bundle: cold_start.started(door, bundle),  # type: ignore[misc]  # bound at once
             {"the framework and its clients": lambda door=door: cold_start.started_barely(door)},  # type: ignore[misc]  # same
         )
         for label, theirs in seen.items():

@@ -121,11 +121,27 @@ class Measured(NamedTuple):
 
 def measured(rows: Sequence[Row], minutes: int) -> Measured:
     """Return the rows of a job that was measured just now on this machine."""
+    return Measured(list(rows), minutes, today_here())
+
+
+def today_here() -> str:
+    """Return the day, the machine and the versions that measures of now stand for."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return Measured(
-        list(rows), minutes, f"{datetime.now(UTC):%Y-%m-%d}: {machine}, SQLite {sqlite3.sqlite_version}, {versions}"
-    )
+    return f"{datetime.now(UTC):%Y-%m-%d}: {machine}, SQLite {sqlite3.sqlite_version}, {versions}"
+
+
+def joined(before: Measured, now: Measured) -> Measured:
+    """Return what was measured of a job in two runs of one day and machine: what both measured, as it was measured now."""
+    anew = {(each.job, each.size) for each in now.rows}
+    rows = [each for each in before.rows if (each.job, each.size) not in anew] + now.rows
+    return Measured(sorted(rows, key=_items), before.minutes + now.minutes, now.on)
+
+
+def _items(row: Row) -> int:
+    """Return how many items a row's size begins with."""
+    number = row.size.partition(" ")[0].replace(",", "")
+    return int(number) if number.isdigit() else 0
 
 
 def recorded() -> dict[str, Measured]:
@@ -190,10 +206,12 @@ No test asserts a time: machines differ, ratios count.
   Parquet; the row with *claims of columns* makes them of those columns too, value by value. In the product claims come from
   entities and listings, which no join reads: *job* is the whole of `transactions` over a real ledger and casebook, beside an
   API that answers at once.
-- *cold start*: process start to the first answer, in the Google world, over addresses where nobody listens.
+- *cold start*: process start to the first answer of each bundle, on an environment of its own requirements.txt and compiled as
+  the platform's build does it, in the Google world, over addresses where nobody listens.
 
-`python -m benchmarks --only rebuild` measures one job anew and leaves the rows of the others as they stand; `--largest 10000`
-leaves larger seasons out; `--homes` keeps the seasons for the next run. `make bench-peers` builds the peers' environments;
+`python -m benchmarks --only rebuild` measures one job anew and leaves the rows of the others as they stand; `--sales 10000`
+measures at that size alone and leaves the rows of the other sizes, which must be of the same day and machine; `--homes` keeps
+the seasons for the next run. `make bench-peers` builds the peers' environments;
 where one is not there, its row says so. At a million sales a run needs about 50 GB of disk under `.benchmarks`, given back at
 its end, and there is one run of each.
 """

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import environments, jobs, report
 from benchmarks.bench import FULL, QUICK
 from benchmarks.environments import of_peer
-from benchmarks.report import PAGE_TEXT, Row, measured, page, recorded, rounds, row, write
+from benchmarks.report import PAGE_TEXT, Row, joined, measured, page, recorded, rounds, row, write
 from benchmarks.samples import Sample, of_child, of_command
 from shared.domain.errors import TerminalError
 
@@ -76,6 +76,23 @@ def test_a_job_that_is_measured_anew_leaves_the_others(tmp_path: Path, monkeypat
     write({**recorded(), "derive": new}, jobs.JOBS)
     assert list(recorded().items()) == [("receive", old), ("derive", new)]
     assert (tmp_path / "benchmarks.md").read_text() == page(recorded())
+
+
+def test_a_size_that_is_measured_anew_leaves_the_others() -> None:
+    """Asiento keeps the rows of other sizes where one is measured by itself, in order of size."""
+
+    def told(size: str, ours: str) -> Row:
+        return Row("replay", size, ours, *("x",) * (len(Row._fields) - 3))
+
+    before = measured([told("10,000 sales", "a"), told("1,000,000 sales", "b")], minutes=3)
+    now = measured([told("100,000 sales", "c"), told("1,000,000 sales", "d")], minutes=2)
+    both = joined(before, now)
+    assert [(each.size, each.ours) for each in both.rows] == [
+        ("10,000 sales", "a"),
+        ("100,000 sales", "c"),
+        ("1,000,000 sales", "d"),
+    ]
+    assert both.minutes == 5
 
 
 def test_the_page_is_written_from_the_record() -> None:

@@ -1,5 +1,7 @@
 """Each bundle starts and works on what its own requirements.txt pins: nothing of the developer's environment helps it."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -9,13 +11,13 @@ import httpx
 import pytest
 
 from scripts import bundle
+from scripts.bundle_environments import GOOGLE, Started, python_of, started, unpack
 from shared.domain.outcomes import Outcome
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.http import to_push
 from shared.runtime.settings import Settings
 from tests.functions.signed import KEY, encoded, event, payment, signature
-from tests.infra.bundle_environments import GOOGLE, Started, started, unpack
 
 Start = Callable[[str], AbstractContextManager[Started]]
 
@@ -96,3 +98,15 @@ def test_a_bundle_without_a_requirement_does_not_start(tmp_path: Path) -> None:
         started("rebuild_bi", unpack("rebuild_bi", tmp_path), environ),
     ):
         pass
+
+
+def test_bytecode_outlives_the_times_of_files(tmp_path: Path) -> None:
+    """Asiento's sources are compiled once, by the build: bytecode holds though the image gives every file another time."""
+    folder = unpack("receive", tmp_path)
+    for source in folder.rglob("*.py"):
+        os.utime(source, (1, 1))
+    loading = [str(python_of("receive")), "-v", "-c", "import shared.runtime.settings, shared.pipeline.receive"]
+    done = subprocess.run(loading, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603  our own bundle
+    told = [line for line in done.stderr.splitlines() if str(folder) in line]
+    assert sum(line.startswith("# code object from") and "__pycache__" in line for line in told) > 5
+    assert [line for line in told if "stale" in line or line.startswith("# wrote")] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.bundle_environments import BUILD_VARIABLES
 from shared.domain.deliveries import Channel
 from shared.runtime.settings import VARIABLES, Settings
 from tests.infra.rules import Schema, faults
@@ -203,6 +204,14 @@ def test_functions_get_the_settings_that_they_need(configuration: Configuration)
     Settings.from_environment(given)
     assert {f"ASIENTO_{name.upper()}" for name in VARIABLES} - set(names) <= {"ASIENTO_HOME", "ASIENTO_LOG_LEVEL"}
     assert "ASIENTO_API_URL_${upper(name)}" in configuration.locals["functions"].text
+
+
+def test_the_build_compiles_as_the_tests_do(configuration: Configuration) -> None:
+    """Asiento's build is given the variables under which its bundles are started here."""
+    function = configuration.resources["google_cloudfunctions2_function", "function"]
+    (build,) = function.inside("build_config")
+    given = dict(re.findall(r"(\w+)\s*=\s*\"([^\"]*)\"", build.attributes["environment_variables"].text))
+    assert given == BUILD_VARIABLES
 
 
 def test_every_channel_has_its_stream(configuration: Configuration) -> None:

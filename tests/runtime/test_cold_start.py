@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scripts import bundle
-from tests.infra.bundle_environments import GOOGLE, python_of
+from scripts.bundle_environments import GOOGLE, python_of
 
 ROOT = bundle.ROOT
 RUNS = 3
@@ -41,6 +41,9 @@ NEVER = {
         *ANALYTICS,
         "google.cloud.firestore_v1",
         "jiter",
+        "pydantic",
+        "shared.domain.reconciliation",
+        "shared.domain.settle",
         "shared.pipeline.derive",
         "shared.providers.betterez.translate",
         "shared.providers.toolkit.payload_models",
