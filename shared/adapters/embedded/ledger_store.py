@@ -18,11 +18,13 @@ from shared.domain.settle import Effects, EventMark, OutboxMessage, Snapshot, St
 from shared.domain.times import Window, to_ms
 from shared.ports.ledger_store import OutboxEntry
 
+# Entities, facts and marks lie in the order in which they came, and their keys in indexes: keys come in no order, and of rows
+# that lay at the places of their keys each change would write a page. Outcomes are keyed by time and lie by their keys.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entities (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, provider TEXT NOT NULL, occurred_at_ms INTEGER, awaited_since_ms INTEGER,
     has_conflict INTEGER NOT NULL, document TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS entities_occurred ON entities (kind, provider, occurred_at_ms) WHERE occurred_at_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entities_awaited ON entities (key) WHERE awaited_since_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entities_disputed ON entities (key) WHERE has_conflict = 1;
@@ -30,10 +32,10 @@ CREATE TABLE IF NOT EXISTS facts (
     entity_key TEXT NOT NULL, event_key TEXT NOT NULL, content_digest TEXT NOT NULL, at_ms INTEGER NOT NULL,
     step INTEGER NOT NULL, rank INTEGER NOT NULL, delivery_id TEXT NOT NULL, stated TEXT NOT NULL,
     PRIMARY KEY (entity_key, event_key, content_digest)
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS marks (
     event_key TEXT PRIMARY KEY, contents TEXT NOT NULL, entity_keys TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS verdicts (
     delivery_id TEXT PRIMARY KEY, object_name TEXT NOT NULL, event_key TEXT NOT NULL, event_type TEXT NOT NULL,
     outcome TEXT NOT NULL, attempts TEXT NOT NULL
@@ -204,7 +206,10 @@ def _snapshot(connection: sqlite3.Connection, touch: Touch) -> Snapshot:
 
 def _write(connection: sqlite3.Connection, effects: Effects) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?, ?)", map(_entity_row, effects.entities.values())
+        "INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+        "occurred_at_ms = excluded.occurred_at_ms, awaited_since_ms = excluded.awaited_since_ms, "
+        "has_conflict = excluded.has_conflict, document = excluded.document",
+        map(_entity_row, effects.entities.values()),
     )
     connection.executemany(
         "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_fact_row, effects.facts)
