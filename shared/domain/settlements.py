@@ -68,7 +68,7 @@ def shares_of(line: Entity) -> Iterator[Share]:
         return
     for subject, amount in (
         (_settled(values, line_type, report), values.get("gross_minor")),
-        (_subject(DifferenceType.PAID_OUT_OTHERWISE, values.get("payout"), ""), values.get("net_minor")),
+        (_subject(DifferenceType.PAID_OUT_OTHERWISE, values.get("payout"), report), values.get("net_minor")),
     ):
         if subject is not None and amount is not None:
             yield Share(subject, int(amount), currency, settled_at_ms)

@@ -51,6 +51,15 @@ def test_what_a_line_says(told: Entity, said: list[tuple[DifferenceType, EntityK
     assert [(share.subject.type, share.subject.key, share.amount_minor) for share in shares] == said
 
 
+def test_each_report_tells_the_whole_of_a_payout() -> None:
+    """Asiento adds no bank's receipt of a payout to the movements that the processor says it is made of."""
+    movement, receipt = (
+        line(kind, payout=str(PAYOUT), report=report) for kind, report in (("movement", ""), ("receipt", "bank"))
+    )
+    told = [share.subject for each in (movement, receipt) for share in shares_of(each)]
+    assert told == [Subject(DifferenceType.PAID_OUT_OTHERWISE, PAYOUT, report) for report in ("", "bank")]
+
+
 def test_lines_of_two_currencies_have_no_sum() -> None:
     """Asiento adds up lines of one currency only: a total of two is of none, and so differs from whatever it is held to."""
     total = Total(100, "ARS", 1)
