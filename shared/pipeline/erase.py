@@ -84,7 +84,7 @@ def _told_of(identifiers: Sequence[str], world: Erasing) -> list[Delivery]:
     return [
         delivery
         for delivery, _ in world.rejected.rejected()
-        if any(wanted.intersection(person) for person in world.protection.find(delivery).people)
+        if any(wanted.intersection(person) for person in world.protection.people_of(delivery))
     ]
 
 

@@ -6,7 +6,7 @@ What reads the raw store reads the kept form; only who checks a signature again 
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 
@@ -52,10 +52,7 @@ class Protection:
     def protected(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Return deliveries in the form in which they are kept; raises TransientError where keys are not to be had."""
         unpacked = [self._unpacked(delivery) for delivery in deliveries]
-        found = [
-            self.find(delivery if plain is None else replace(delivery, body=plain))
-            for delivery, plain in zip(deliveries, unpacked, strict=True)
-        ]
+        found = [self._find(delivery, plain) for delivery, plain in zip(deliveries, unpacked, strict=True)]
         if not any(each.pieces for each in found):
             return list(deliveries)
         named = [
@@ -91,10 +88,16 @@ class Protection:
         secrets = {key_id: key for key_id, key in found.items() if isinstance(key, bytes)}
         return open_values(delivery, secrets, AES_256_GCM)
 
-    def find(self, delivery: Delivery) -> Found:
-        """Return the personal values of a delivery as it came."""
+    def people_of(self, delivery: Delivery) -> list[Person]:
+        """Return whom a delivery tells of, as it came, also where its content is compressed."""
+        return self._find(delivery, self._unpacked(delivery)).people
+
+    def _find(self, delivery: Delivery, unpacked: bytes | None) -> Found:
+        """Return the personal values of a delivery as it came: those of its body, or of what the body unpacks to."""
         fields = self.fields.get(delivery.provider) if delivery.channel in PROTECTED else None
-        return Found([], []) if fields is None or holds_tokens(delivery) else fields.find(delivery.body)
+        if fields is None or holds_tokens(delivery):
+            return Found([], [])
+        return fields.find(delivery.body if unpacked is None else unpacked)
 
     def _unpacked(self, delivery: Delivery) -> bytes | None:
         fields = self.fields.get(delivery.provider) if delivery.channel in PROTECTED else None

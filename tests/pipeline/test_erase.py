@@ -1,5 +1,7 @@
 """Asiento lives through a season, erases a passenger, and everything that proves still proves."""
 
+import base64
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -209,6 +211,21 @@ def test_keeping_again_what_is_there_changes_nothing(lived: Lived, parts: Embedd
     assert isinstance(came, Delivery)
     parts.raw.create_all([came])
     assert parts.raw.read(kept.object_name) == kept
+
+
+def test_what_was_turned_away_compressed_is_forgotten_too(lived: Lived, parts: EmbeddedParts) -> None:
+    """Asiento looks into the compressed content of what the door rejected: an erasure forgets it with its person."""
+    someone = max(lived.people, key=lambda each: len(told_of(parts, each)))
+    came = parts.protection.restored(next(each for each in told_of(parts, someone) if each.channel is Channel.WEBHOOK))
+    assert isinstance(came, Delivery)
+    content = json.loads(came.body)
+    packed = base64.b64encode(gzip.compress(json.dumps(content["data"]).encode())).decode()
+    body = json.dumps({**content, "enc": "gzip", "data": packed}).encode()
+    forged = replace(came, delivery_id=new_delivery_id(line.now()), body=body)
+    parts.rejected.keep(forged, "signature_wrong")
+    assert someone.email.encode() not in body
+    assert erased_by(parts, someone).rejected >= 1
+    assert forged.delivery_id not in {each.delivery_id for each, _ in parts.rejected.rejected()}
 
 
 def test_a_decision_names_every_key_that_goes(lived: Lived, parts: EmbeddedParts) -> None:
