@@ -167,7 +167,7 @@ def refuse_uncorrectable(key: EntityKey, field: str, value: Value) -> None:
         )
     if type(value) is not declared.type:
         raise TerminalError(f"{key.kind.value}.{field} is {declared.type.__name__}, not {type(value).__name__}")
-    if declared.link is not None and (not isinstance(value, str) or not _is_key_of(declared.link, value)):
+    if declared.link is not None and not _is_key_of(declared.link, str(value)):
         raise TerminalError(
             f"{key.kind.value}.{field} points at a {declared.link.value}: "
             f"give its whole key, {declared.link.value}:<provider>:<id>"

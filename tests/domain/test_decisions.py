@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.decisions import (
+    ERASURE_EVENT_TYPE,
+    EVENT_TYPE,
     Choice,
     Correction,
     Decision,
@@ -79,7 +81,29 @@ def test_the_latest_stands_and_leaves_no_amount_behind() -> None:
     ]
     folded = fold(facts[0].key, [(fact, stamp(fact)) for fact in facts])
     assert decision_of(folded) == replace(later, assigned_to="Eva")
-    assert folded.values["currency"] == "XXX"
+    assert (folded.values["amount_minor"], folded.values["currency"]) == (0, "XXX")
+
+
+def test_a_decision_settles_what_it_saw() -> None:
+    """Asiento closes an exception by a decision about the evidence that it shows, and by one that closes at all."""
+    assert DECISION.settles(EXCEPTION.evidence_digest)
+    assert not DECISION.settles(replace(EXCEPTION, at_risk=None).evidence_digest)
+    assert not replace(DECISION, choice=Choice.ASSIGN, assigned_to="Eva").settles(EXCEPTION.evidence_digest)
+
+
+def test_what_deliveries_are_called_stays() -> None:
+    """Asiento reads decisions that were kept years ago by the words that they were kept under."""
+    assert (EVENT_TYPE, ERASURE_EVENT_TYPE) == ("decision.made", "erasure.decided")
+
+
+def test_a_refusal_names_links_first() -> None:
+    """Asiento lists the fields that a person may correct, those that point at something before the others."""
+    with pytest.raises(TerminalError, match=r"it may be one of (\w+, )+\w+") as refused:
+        refuse_uncorrectable(EntityKey(EntityKind.SETTLEMENT_LINE, "stripe", "1"), "nothing", "x")
+    listed = str(refused.value).partition("one of ")[2].split(", ")
+    points = [FIELDS[EntityKind.SETTLEMENT_LINE][name].link is not None for name in listed]
+    assert points == sorted(points, reverse=True)
+    assert {True, False} == set(points)
 
 
 def test_a_correction_is_of_the_latest_version_that_stands() -> None:
@@ -117,17 +141,21 @@ def test_a_decision_is_whole() -> None:
     refuse_unfit(DECISION, None)
     refuse_unfit(replace(DECISION, choice=Choice.CORRECT), correction)
     refuse_unfit(replace(DECISION, choice=Choice.ASSIGN, assigned_to="Ana García"), None)
+    refuse_unfit(replace(DECISION, choice=Choice.ASSIGN, assigned_to="x" * 64), None)
+    refuse_unfit(replace(DECISION, reason="x" * 500), None)
     for unfit, stated in (
         (DECISION, correction),
         (replace(DECISION, choice=Choice.CORRECT), None),
         (replace(DECISION, choice=Choice.ASSIGN), None),
         (replace(DECISION, assigned_to="Eva"), None),
         (replace(DECISION, choice=Choice.ASSIGN, assigned_to="x" * 65), None),
+        (replace(DECISION, choice=Choice.ASSIGN, assigned_to="two\nlines"), None),
         (replace(DECISION, reason=" "), None),
         (replace(DECISION, reason="x" * 501), None),
         (replace(DECISION, reason="two\nlines"), None),
         (replace(DECISION, decided_by="Ana García"), None),
         (replace(DECISION, exception_id="abc"), None),
+        (replace(DECISION, evidence_digest="abc"), None),
     ):
         with pytest.raises(TerminalError):
             refuse_unfit(unfit, stated)

@@ -5,7 +5,17 @@ import pytest
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Value, Version
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import NO_CURRENCY, Claim, DifferenceType, Pair
-from shared.domain.settlements import Generations, Share, Subject, Total, is_due, is_otherwise, ledger_claim, shares_of
+from shared.domain.settlements import (
+    Generations,
+    Share,
+    Subject,
+    Total,
+    is_due,
+    is_otherwise,
+    ledger_claim,
+    settled_claim,
+    shares_of,
+)
 from shared.domain.times import Window, from_ms
 
 PAYMENT = EntityKey(EntityKind.PAYMENT, "mercadopago", "701")
@@ -40,6 +50,7 @@ def line(line_type: str, **values: Value) -> Entity:
         ),
         (line("dispute", payment=str(PAYMENT)), []),
         (line("hold", payment=str(PAYMENT)), []),
+        (line("hold", refund=str(REFUND)), []),
         (line("payment"), []),
         (entity(LINE, line_type="payment", payment=str(PAYMENT), gross_minor=1), []),
         (entity(LINE, line_type="payment", payment=str(PAYMENT), settled_at_ms=1), []),
@@ -49,6 +60,15 @@ def test_what_a_line_says(told: Entity, said: list[tuple[DifferenceType, EntityK
     """Asiento takes from a line what it says of payment, refund and payout, and nothing that it does not."""
     shares = list(shares_of(told))
     assert [(share.subject.type, share.subject.key, share.amount_minor) for share in shares] == said
+    assert {(share.currency, share.settled_at_ms) for share in shares} <= {("ARS", 5)}
+    silent = entity(LINE, line_type="payment", payment=str(PAYMENT), gross_minor=1, settled_at_ms=5)
+    del silent.registers["currency"]
+    assert [share.currency for share in shares_of(silent)] == [NO_CURRENCY]
+
+
+def test_what_a_settlement_claims() -> None:
+    """Asiento holds the sum of the lines against the thing, at no version and of no status of its own."""
+    assert settled_claim(SUBJECT, Total(100, "ARS", 7)) == Claim(PAYMENT, 0, 100, "ARS", "")
 
 
 def test_each_report_tells_the_whole_of_a_payout() -> None:
