@@ -44,9 +44,13 @@ def _show_seeds(console: Console, seeds: range, workers: int) -> int:
             for share in stories(seeds, workers):
                 story.add(share)
                 shown.update(task, completed=story.seeds)
+                if not console.is_terminal:
+                    console.print(f"{story.seeds:,} of {len(seeds):,} seeds")
         except ViolationError as violation:
             console.print(f"{violation}\n{violation.__notes__[0]}\ncommit {_commit()}", markup=False)
             return 1
+        except KeyboardInterrupt:
+            console.print(f"broken off after {story.seeds:,} of {len(seeds):,} seeds; what they met:")
     table = Table("situation", "times")
     for situation in SITUATIONS:
         table.add_row(situation.name, f"{reached(situation, story.situations):,}")

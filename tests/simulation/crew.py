@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from tests.simulation.runs import Simulation, Story
 from tests.simulation.town import towns
 
-_SEEDS_A_SHARE = 50
+_SEEDS_A_SHARE = 25
 """A share opens towns of its own, which takes as long as one or two seeds, and lets go of all it has recorded."""
 
 
