@@ -46,6 +46,15 @@ def test_the_latest_statement_stands_whenever_it_comes() -> None:
     assert entity.values == {"status": "refunded", "seat": "7"}
 
 
+def test_what_was_never_said_stands_however_old_it_is() -> None:
+    """Asiento tells a late statement from a superseded one: a field that nobody had said stands, also one that never changes."""
+    newer, older = said(5, status="open"), said(3, status="reserved", fare_minor=100)
+    entity = fold(TICKET, [(newer, stamp(newer, "e2"))])
+    assert entity.join(older, stamp(older, "e1"))
+    assert entity.values == {"status": "open", "fare_minor": 100}
+    assert not entity.join(older, stamp(older, "e1"))
+
+
 def test_same_second_ties_are_decided_by_how_far_the_life_has_gone() -> None:
     """Asiento keeps both events of one second: of "open" and "refunded", refunded is later (sync-engine #268)."""
     opened, refunded = said(1, 1, status="open"), said(1, 3, status="refunded")

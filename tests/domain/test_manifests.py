@@ -184,3 +184,9 @@ def test_one_passenger_is_too_many_for_no_seat() -> None:
     """Asiento puts the one fare at risk of a trip whose vehicle seats nobody."""
     (finding,) = found(seat(1, fare=700), trip=TRIP._replace(capacity=0))
     assert (finding.passengers, finding.at_risk) == (1, Money("ARS", 700))
+
+
+def test_who_rides_in_a_circle_is_on_board() -> None:
+    """Asiento counts a passenger who gets off where he got on."""
+    (finding,) = found(seat(1, origin="A", destination="A"), trip=TRIP._replace(capacity=0))
+    assert finding.passengers == 1

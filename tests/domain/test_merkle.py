@@ -55,6 +55,7 @@ def test_every_leaf_of_every_tree_has_its_path() -> None:
             path = inclusion_path(iter(hashes), index, count)
             assert is_included(data[index], index, count, path, root)
             assert not is_included(b"another leaf", index, count, path, root)
+            assert not is_included(data[index], count, count, path, root)
             assert not any(
                 is_included(data[index], other, count, path, root) for other in range(count) if other != index
             )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import TerminalError
 from shared.domain.seals import (
+    HOUR,
     NO_SEAL_BEFORE,
     Contents,
     InclusionProof,
@@ -149,11 +150,19 @@ def test_reads_lines_of_the_first_seals(body: bytes) -> None:
         read_line(line.replace(b'"target":"', b'"target":"x', 1).replace(b'":"', b'": "', 1), "segment 3")
 
 
-@pytest.mark.parametrize("line", [b'{"json":"1"}\n', b'{"body_sha256":"00"}\n', b"\n"])
+@pytest.mark.parametrize(
+    "line", [b'{"json":"1"}\n', b'{"body_sha256":"00"}\n', b'{"json":"1","object_name":"a/b"}\n', b"\n"]
+)
 def test_refuses_a_line_without_name_or_digest(line: bytes) -> None:
     """Asiento names the segment in which a line says no name or no digest."""
     with pytest.raises(TerminalError, match="a line of segment 3 is no delivery"):
         name_and_digest(line, "segment 3")
+
+
+def test_a_name_of_other_letters_is_told_as_one_that_is_nowhere() -> None:
+    """Asiento reads name and digest of a line whatever stands in them: no object has such a name, and no body such a digest."""
+    line = b'{"body_sha256":"a\xff","json":"1","object_name":"b\xff"}\n'
+    assert name_and_digest(line, "segment 3") == ("b\ufffd", "a\ufffd")
 
 
 def test_a_line_with_another_body_is_refused() -> None:
@@ -164,7 +173,12 @@ def test_a_line_with_another_body_is_refused() -> None:
     assert "Ju" not in str(refused.value)
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"null\n", b'{"object_name": 3}', b'{"object_name": "a/b/c/d"}'])
+_UNPADDED = segment_line(delivery(b"\xff\x00"), is_json=False).replace(b'"base64":"', b'"base64":"!')
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"null\n", b'{"object_name": 3}', b'{"object_name": "a/b/c/d"}', _UNPADDED]
+)
 def test_refuses_what_is_no_line(line: bytes) -> None:
     """Asiento names the segment in which a line is none."""
     with pytest.raises(TerminalError, match="a line of segment 3 is no delivery"):
@@ -189,10 +203,17 @@ def test_a_leaf_is_over_all_of_a_delivery(changed: Delivery) -> None:
     assert "body" not in json.loads(leaf_data(changed))
 
 
+def test_a_leaf_says_the_body_by_digest_and_size() -> None:
+    """Asiento hashes leaves over the same words for ever: a tree that was sealed years ago is made again."""
+    said = json.loads(leaf_data(delivery(b"12")))
+    assert (said["body_sha256"], said["body_bytes"]) == (sha256(b"12").hexdigest(), 2)
+
+
 def test_an_hour_is_one_of_utc() -> None:
     """Asiento counts hours in UTC, as object names do, in whatever zone a moment is given."""
     elsewhere = (NOON + timedelta(minutes=59)).astimezone(timezone(timedelta(hours=-3, minutes=-30)))
     assert hour_of(elsewhere) == NOON == hour_of_name(delivery().object_name)
+    assert timedelta(minutes=60) == HOUR
 
 
 @pytest.mark.parametrize(("minutes", "hours"), [(-1, -1), (0, -1), (14, -1), (15, 0), (59, 0), (74, 0), (75, 1)])

@@ -330,3 +330,31 @@ def test_only_what_states_nothing_is_said_to_state_nothing() -> None:
         for delivery, each in (("d1", stating), ("d2", pointing), ("d3", idle))
     ]
     assert reasons == ["", "", "transaction.completed states nothing about money"]
+
+
+def test_a_delivery_that_is_announced_twice_at_once_is_judged_once() -> None:
+    """Asiento gives one delivery one verdict, also where the bus brings it twice in one batch."""
+    told = derivation("d1", reading("e1", fact(TICKET, status="open")))
+    effects = settle([told, told], Snapshot({}, {}, {}), now_ms=1, code_version="t")
+    first, second = effects.verdicts
+    assert first is second
+    assert len(effects.facts) == 1
+
+
+def test_an_event_with_two_contents_is_a_conflict_by_itself() -> None:
+    """Asiento calls two contents of one event a conflict and says so first, whether or not any field disagrees."""
+    for stated, says in (({"seat": "7"}, ""), ({"fare_minor": 2}, f"; {TICKET}.fare_minor was said to be 1 and 2")):
+        ledger = Ledger()
+        ledger.settle([derivation("d1", reading("e1", fact(TICKET, fare_minor=1), digest="one"))])
+        (verdict,) = ledger.settle([derivation("d2", reading("e1", fact(TICKET, 2, **stated), digest="two"))])
+        assert verdict.outcome is Outcome.CONFLICT
+        assert verdict.reason == f"event betterez:e1 came with 2 different contents{says}"
+
+
+def test_who_waits_already_is_not_written_again() -> None:
+    """Asiento writes what is pointed at in vain once for each that points there, not with each of its statements."""
+    told = [reading(f"e{at}", fact(TICKET, at, sale=str(SALE))) for at in (1, 2)]
+    ledger = Ledger()
+    ledger.settle([derivation("d1", told[0])])
+    snapshot = Snapshot({}, {}, ledger.entities)
+    assert settle([derivation("d2", told[1])], snapshot, now_ms=2, code_version="t").entities.keys() == {TICKET}

@@ -31,7 +31,13 @@ def test_payments_add_up_by_method_and_currency() -> None:
         part(EntityKind.PAYMENT, method="cash", status="refunded"),
         part(EntityKind.PAYMENT, method="card"),
         part(EntityKind.PAYMENT, method="card", currency="USD"),
-    ) == {("cash payments", "ARS"): 2_000, ("card payments", "ARS"): 1_000, ("card payments", "USD"): 1_000}
+        part(EntityKind.PAYMENT),
+    ) == {
+        ("cash payments", "ARS"): 2_000,
+        ("card payments", "ARS"): 1_000,
+        ("card payments", "USD"): 1_000,
+        ("other payments", "ARS"): 1_000,
+    }
 
 
 @pytest.mark.parametrize("status", ["pending", "failed"])
@@ -63,6 +69,7 @@ def test_a_side_that_has_none_of_it_comes_to_nothing() -> None:
         ("refunds in ARS", 0),
     ]
     assert [pair.ledger.amount_minor for pair in pairs if pair.ledger] == [100, 7]
+    assert {each.version_at_ms for pair in pairs for each in (pair.provider, pair.ledger) if each} == {0}
 
 
 def test_money_that_was_charged_back_did_come_in() -> None:

@@ -20,6 +20,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
+from tests.mutation.install import NotInstalledError
+
 CPU_S_MIN = 2
 """The least time that a mutant has; beyond, it has as many times what its tests take when nothing is wrong."""
 _TIMES = 5
@@ -107,9 +109,11 @@ class Session:
         signal.alarm(_WALL_S_MAX)
         try:
             install()
-        except Exception as wrong:  # noqa: BLE001  whatever it is, it is told, and the parent stops
+        except NotInstalledError as wrong:
             sys.stderr.write(f"{type(wrong).__name__}: {wrong}\n")
             os._exit(2)
+        except Exception:  # noqa: BLE001  a constant that cannot be made: nobody could import the module, and all tests see it
+            os._exit(1)
         with _silence():
             try:
                 has_failed = any(self._fails(self._items[test]) for test in tests)
