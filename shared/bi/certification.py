@@ -156,19 +156,15 @@ def judge(
     closed = [difference for difference in differences if difference.month is None or difference.month < open_month]
     for difference in closed:
         if not any(difference.concerns(grain) for grain in by_grain):
-            by_grain[Grain(*(part or UNKNOWN for part in difference[1:4]))] = []
+            by_grain[Grain(*(UNKNOWN if part is None else part for part in difference[1:4]))] = []
     return tuple(
         Judgement(
             grain,
             tuple(sorted(by_grain[grain])),
-            tuple(difference for difference in closed if difference.concerns(grain) or _stands_for(grain, difference)),
+            tuple(difference for difference in closed if difference.concerns(grain)),
         )
         for grain in sorted(by_grain)
     )
-
-
-def _stands_for(grain: Grain, difference: Difference) -> bool:
-    return grain == Grain(*(part or UNKNOWN for part in difference[1:4]))
 
 
 @cache

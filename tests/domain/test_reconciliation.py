@@ -15,6 +15,7 @@ from shared.domain.findings import OWNERS, SUGGESTED_FIXES, ExceptionKind, Sight
 from shared.domain.fold import Entity
 from shared.domain.money import AMOUNT_MINOR_MAX
 from shared.domain.reconciliation import (
+    LISTING_JOB,
     Claim,
     Difference,
     DifferenceType,
@@ -206,6 +207,16 @@ def test_older_look_closes_nothing() -> None:
     seen = conclude(run(2, minutes=2), found, []).differences
     assert conclude(run(1, minutes=1), [], seen).run.closed == 0
     assert conclude(run(3, minutes=3), [], seen).run.closed == 1
+    assert conclude(run(4, minutes=2), [], seen).run.closed == 1
+    assert conclude(run(5, None, minutes=3), [], seen).run.closed == 0
+
+
+def test_a_run_says_how_long_it_took_and_how_it_ended() -> None:
+    """Asiento tells of a run its milliseconds and whether it did all it set out to do; what a job is called stays."""
+    one = replace(run(1), started_at=NOON, ended_at=NOON + timedelta(seconds=2))
+    assert (one.duration_ms, one.has_failed) == (2_000, False)
+    assert replace(one, status=RunStatus.FAILED).has_failed
+    assert LISTING_JOB == "transactions"
 
 
 def test_differences_need_a_window() -> None:
@@ -228,6 +239,9 @@ def test_differences_need_a_window() -> None:
         (claim(1, None, "ARS"), claim(1, 300), "ARS 3.00"),
         (claim(1, 300, "ZZZ"), None, "None"),
         (claim(1, AMOUNT_MINOR_MAX + 1), None, "None"),
+        (claim(1, AMOUNT_MINOR_MAX), None, "ARS 10000000000000.00"),
+        (claim(1, 300, "USD"), claim(1, 200, "ARS"), "USD 3.00"),
+        (claim(1, 300, "ARS"), claim(1, 200, None), "ARS 1.00"),
     ],
 )
 def test_money_at_risk(provider: Claim | None, ledger: Claim | None, shown: str) -> None:

@@ -70,6 +70,9 @@ def test_a_side_that_has_none_of_it_comes_to_nothing() -> None:
     ]
     assert [pair.ledger.amount_minor for pair in pairs if pair.ledger] == [100, 7]
     assert {each.version_at_ms for pair in pairs for each in (pair.provider, pair.ledger) if each} == {0}
+    currencies = ("USD", "ARS", "UYU", "BRL", "CLP", "PYG", "EUR", "BOB")
+    many = total_pairs(SHIFT, {(cash, currency): 1 for currency in currencies}, {})
+    assert [pair.ledger.currency for pair in many if pair.ledger] == sorted(currencies)
 
 
 def test_money_that_was_charged_back_did_come_in() -> None:

@@ -26,6 +26,9 @@ EXPLAINED: dict[str, dict[str, str]] = {
             "same refusal: text that is no number is refused for its type two lines below, in other words"
         ),
     },
+    "shared.bi.certification": {
+        "Difference.concerns: True → False": "equivalent: both sides of the zip have three parts",
+    },
     "shared.domain.seals": {
         "name_and_digest: digest_at < 0 → digest_at <= 0": _BRACE,
         "name_and_digest: 0 → 1": _BRACE,

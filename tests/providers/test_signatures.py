@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from shared.domain.errors import Refusal, RefusedError
 from shared.domain.times import from_ms
 from shared.providers.operator import signature as operator
 from shared.providers.toolkit import registry
-from shared.providers.toolkit.hmac_schemes import base64_hmac, hex_hmac
+from shared.providers.toolkit.hmac_schemes import (
+    base64_hmac,
+    hex_hmac,
+    pairs,
+    require_match,
+    signed_time_ms,
+    verify_standard_webhooks,
+)
 from tests.providers.deliveries import webhook
 
 SIGNED_AT_S = 1_742_505_638
@@ -304,3 +312,27 @@ def test_opens_for_the_decision_that_it_signs() -> None:
     assert headers == signed("operator", signed_at_s=SIGNED_AT_S * 1000).headers
     assert refusal_of(webhook("operator", BODY, headers), [SECRET], NOW) is None
     assert refusal_of(webhook("operator", BODY + b" ", headers), [SECRET], NOW) is Refusal.SIGNATURE_WRONG
+
+
+def test_a_time_of_twelve_digits_is_in_milliseconds() -> None:
+    """Asiento reads a signed time in seconds up to the year 5138, and as milliseconds from there on."""
+    assert signed_time_ms("t", "100000000000") == 100_000_000_000
+    assert signed_time_ms("t", "99999999999") == 99_999_999_999_000
+
+
+def test_names_the_header_that_is_malformed() -> None:
+    """Asiento says which header of a Standard Webhooks request is wrong, and how; letters that are none match nothing."""
+    with pytest.raises(RefusedError, match="header x: a part of it is no key=value pair"):
+        pairs("x", "t=1,v1")
+    with pytest.raises(RefusedError, match="no signature in x was made") as wrong:
+        require_match("x", ["aa"], ["\udc80"])
+    assert wrong.value.refusal is Refusal.SIGNATURE_WRONG
+    good = signed("dummypay")
+    for name, value, says in (
+        ("webhook-id", "a.b", "header webhook-id: an id has no dot"),
+        ("webhook-id", "\udc80", "no signature in webhook-signature was made"),
+        ("webhook-timestamp", "soon", "header webhook-timestamp: its time is not"),
+        ("webhook-signature", "v2,x", "header webhook-signature: it has no v1 signature"),
+    ):
+        with pytest.raises(RefusedError, match=says):
+            verify_standard_webhooks(replace(good, headers={**good.headers, name: value}), [SECRET], NOW)

@@ -145,7 +145,7 @@ def _decoded(secrets: Sequence[str]) -> list[bytes]:
 
 
 def _from_base64(secret: str) -> bytes | None:
-    text = secret.removeprefix("whsec_").rstrip("=")
+    text = secret.removeprefix("whsec_")
     try:
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
