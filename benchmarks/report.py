@@ -132,10 +132,13 @@ def today_here() -> str:
 
 
 def joined(before: Measured, now: Measured) -> Measured:
-    """Return what was measured of a job in two runs of one day and machine: what both measured, as it was measured now."""
+    """Return what was measured of a job in two runs of one day and machine, by part and size; what both have, as of now."""
     anew = {(each.job, each.size) for each in now.rows}
     rows = [each for each in before.rows if (each.job, each.size) not in anew] + now.rows
-    return Measured(sorted(rows, key=_items), before.minutes + now.minutes, now.on)
+    order = list(dict.fromkeys(each.job for each in (*before.rows, *now.rows)))
+    return Measured(
+        sorted(rows, key=lambda row: (order.index(row.job), _items(row))), before.minutes + now.minutes, now.on
+    )
 
 
 def _items(row: Row) -> int:
