@@ -1,7 +1,8 @@
 """Runs: one seed makes one story, and a failure says which seed, at which step, and how to see it again."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,6 @@ from shared.adapters.embedded.warehouse import DuckDbWarehouse
 from shared.pipeline.seal import Sealing, seal
 from shared.pipeline.verify import Verifying, verify
 from shared.ports.seal_store import SealStore
-from tests.simulation.auditor import Auditor
 from tests.simulation.memory.ledger_store import MemoryLedgerStore
 from tests.simulation.town import Town
 from tests.simulation.world import Weather, World, postings_of, undisturbed
@@ -64,10 +64,11 @@ class Simulation:
     def run(self, seed: int) -> Story:
         """Live through one seed and return the story; a violation carries the seed and the step."""
         town = self._town(seed)
+        self.undisturbed(town)  # before anybody listens: what a seed meets does not depend on who ran before it
         random = Random(f"asiento simulation {seed}")  # noqa: S311  a seed is the point; nothing here is a secret
         world = World(town, random, Weather.of(random), people_err=accidents(seed).corrupted_share > 0)
         try:
-            with overheard(world.auditor):
+            with overheard(world.auditor.logged):
                 self._live(world, seed)
         except BaseException as failure:
             failure.add_note(
@@ -99,7 +100,8 @@ class Simulation:
     def undisturbed(self, town: Town) -> World:
         """Return an undisturbed run in this town."""
         if town.season.seed not in self._undisturbed:
-            self._undisturbed[town.season.seed] = undisturbed(town)
+            with overheard(lambda _: None):
+                self._undisturbed[town.season.seed] = undisturbed(town)
         return self._undisturbed[town.season.seed]
 
 
@@ -161,15 +163,16 @@ def _all_of(path: Path) -> bytes:
 
 
 @contextmanager
-def overheard(auditor: Auditor) -> Iterator[None]:
-    """Let the auditor hear every line of the log, and nobody else."""
+def overheard(listen: Callable[[MutableMapping[str, Any]], None]) -> Iterator[None]:
+    """Let one listener hear every line of the log, and nobody else."""
 
     def hear(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-        auditor.logged(line)
+        listen(line)
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(processors=[hear], cache_logger_on_first_use=False)
+    everything = structlog.make_filtering_bound_logger(logging.NOTSET)  # whatever level others have set before
+    structlog.configure(processors=[hear], wrapper_class=everything, cache_logger_on_first_use=False)
     try:
         yield
     finally:

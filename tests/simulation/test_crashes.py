@@ -200,7 +200,7 @@ def _live(town: Town, verb: str, accident: OneAccident) -> World:
         with suppress(TransientError):
             work()
 
-    with overheard(world.auditor):
+    with overheard(world.auditor.logged):
         world.director.start(verb, until_told_to_come_later)
         world.director.finish()
         world.find_peace(again)
