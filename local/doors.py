@@ -1,12 +1,13 @@
 """The four functions as real processes of the functions framework on loopback, as Cloud Run runs them."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from shared.domain.errors import TerminalError
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("receive", "derive", "reconcile", "rebuild_bi")
 HOST = "127.0.0.1"
+_PORTS = range(10_000, 32_768)
+"""Below those that systems draw from for outgoing connections."""
 _START_TIMEOUT_S = 30
 
 
@@ -65,11 +68,12 @@ def door(target: str, source: Path, port: int, environ: Mapping[str, str]) -> It
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on, of those that the system gives to no outgoing connection meanwhile."""
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _wait_until_it_answers(started: Door) -> None:
