@@ -87,7 +87,7 @@ simulate: $(VENV)/dev.stamp ## SEEDS=n storms over the whole line, from seed FIR
 check-deep: $(VENV)/dev.stamp ## Thousands of storms, every break, every crash, and the property tests searching deeper (hours)
 	@$(BIN)/python -m tests.simulation --breaks
 	@$(BIN)/python -m tests.simulation --seeds 3000 --first 1000
-	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 tests/simulation tests/domain tests/providers tests/local/test_payments_demo.py tests/test_season_on_google.py
+	@ASIENTO_SEARCH=deep $(BIN)/python -m pytest -n 2 -o faulthandler_timeout=7200 tests/simulation tests/domain tests/providers tests/local/test_payments_demo.py tests/test_season_on_google.py
 
 SAMPLE ?= 0
 SEED ?= 1

@@ -8,10 +8,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from local import inbox_watch
 from local.inbox_watch import InboxWatch
 from shared.adapters.embedded.inbox import FolderInbox
+from shared.ports.inbox import Dropped
 
 
 class Door:
@@ -74,16 +76,20 @@ def test_asks_once_for_what_is_new(tmp_path: Path, door: Door, monkeypatch: pyte
 
 def test_goes_on_where_reconcile_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asiento asks again while reconcile cannot be reached: a file waits and is not forgotten."""
-    tries = 0
+    monkeypatch.setattr(inbox_watch, "LOOK_EVERY_S", 0)
 
-    async def sleep(_: float) -> None:
-        nonlocal tries
-        tries += 1
-        watch.is_stopped = tries == 3
+    class LookedIntoThrice(FolderInbox):
+        looks = 0
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+        def waiting(self) -> Iterator[Dropped]:
+            self.looks += 1
+            watch.is_stopped = self.looks == 3
+            return super().waiting()
+
     (tmp_path / "statement").mkdir()
     (tmp_path / "statement" / "a.csv").write_text("x")
-    watch = InboxWatch(FolderInbox(tmp_path, settled_after_s=0), "http://127.0.0.1:1")
-    asyncio.run(watch.run())
-    assert (tries, watch._left) == (3, ())
+    watch = InboxWatch(LookedIntoThrice(tmp_path, settled_after_s=0), "http://127.0.0.1:1")
+    with capture_logs() as told:
+        asyncio.run(watch.run())
+    assert [each["event"] for each in told] == ["inbox job not reached"] * 3
+    assert watch._left == ()
