@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.embedded.sqlite import Database, Durability, insert_rows
+from shared.adapters.embedded.sqlite import Database, Durability
 from shared.domain.deliveries import Announcement, Channel
 from shared.domain.times import to_ms
 from shared.ports.event_bus import Leased
@@ -102,15 +102,13 @@ class SqliteEventBus:
         self._database.close()
 
     def _insert(self, announcements: Sequence[Announcement]) -> None:
-        with self._database.transaction() as connection:
-            insert_rows(
-                connection,
-                _NEW_MESSAGES,
-                [
-                    (each.object_name, each.delivery_id, each.provider, each.channel.value, 0, 0, 0)
-                    for each in announcements
-                ],
-            )
+        self._database.insert(
+            _NEW_MESSAGES,
+            [
+                (each.object_name, each.delivery_id, each.provider, each.channel.value, 0, 0, 0)
+                for each in announcements
+            ],
+        )
 
 
 def _parts(lease_id: str) -> tuple[int, int]:

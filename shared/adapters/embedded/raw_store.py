@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from shared.adapters.embedded.sqlite import Database, Durability, insert_rows, json_list, pages, to_json
+from shared.adapters.embedded.sqlite import Database, Durability, json_list, pages, to_json
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import ConflictError, NotFoundError
 from shared.domain.seals import hour_of
@@ -107,8 +107,7 @@ class SqliteRawStore:
         """Insert all in one transaction and one flush; where a name is taken, see for each what holds it."""
         rows = [_row(delivery) for delivery in deliveries]
         try:
-            with self._database.transaction() as connection:
-                insert_rows(connection, "objects", rows)
+            self._database.insert("objects", rows)
         except sqlite3.IntegrityError:
             with self._database.transaction() as connection:
                 return [_insert_one(connection, row) for row in rows]

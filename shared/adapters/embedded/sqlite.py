@@ -21,8 +21,12 @@ BUSY_TIMEOUT_MS = 30_000
 CHECKPOINT_PAGES = 16_384
 """How far the write-ahead log grows (64 MiB) before it is written back: a page that changes often is written back once."""
 
-_ROWS_A_STATEMENT_MAX = 8
-"""A prepared statement holds what was bound to it until it is used again: of bodies of 1 MiB, 15 MiB in all its sizes."""
+_ROWS_A_STATEMENT_MAX = 32
+_BYTES_A_STATEMENT_MAX = 256 * 1024
+"""A prepared statement holds what was bound to it until it is used again: all sizes of one together hold 8 MiB at most."""
+
+_PRIMARY_CODE = 0xFF
+"""Of an error code of SQLite, the part that says what went wrong and not in which of its ways."""
 
 
 class Durability(StrEnum):
@@ -85,16 +89,41 @@ class Database:
         """Run one write transaction: all of it or none. Raises TransientError if another process keeps the file locked."""
         connection = self.connection
         with self._writing:
-            try:
+            with self._told_if_locked():
                 connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as locked:
-                raise TransientError(f"{self.path.name} is locked by another writer: {locked}; try again") from locked
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
+
+    def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert whole rows, all of them or none; raises TransientError if another process keeps the file locked.
+
+        A group that one statement holds needs no other to begin and to end: its thread gives the interpreter away once, not
+        five times. `table` is a constant of ours, with its columns where not all are given; what is inserted is bound.
+        """
+        portions = [
+            (_insert_statement(table, len(part[0]), len(part)), list(chain.from_iterable(part)))
+            for part in _portions(rows)
+        ]
+        if len(portions) == 1:
+            with self._writing, self._told_if_locked():
+                self.connection.execute(*portions[0])
+            return
+        with self.transaction() as connection:
+            for statement, cells in portions:
+                connection.execute(statement, cells)
+
+    @contextmanager
+    def _told_if_locked(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as locked:
+            if locked.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+            raise TransientError(f"{self.path.name} is locked by another writer: {locked}; try again") from locked
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
         """Return all rows of a small query."""
@@ -109,20 +138,17 @@ class Database:
         self._local = threading.local()
 
 
-def insert_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert whole rows, many by each statement: a thread that inserts gives way to others once a statement, not once a row.
-
-    `table` is a constant of ours, with its columns where not all are given; what is inserted is bound.
-    """
-    at, step = 0, _ROWS_A_STATEMENT_MAX
-    while at < len(rows):
-        # Powers of two: a handful of prepared statements serves groups of any size.
-        while step > len(rows) - at:
-            step //= 2
-        connection.execute(
-            _insert_statement(table, len(rows[at]), step), list(chain.from_iterable(rows[at : at + step]))
-        )
-        at += step
+def _portions(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield rows in runs that one statement may hold; a row that is longer by itself is a run of its own."""
+    first = held = 0
+    for at, row in enumerate(rows):
+        size = sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+        if at > first and (at - first == _ROWS_A_STATEMENT_MAX or held + size > _BYTES_A_STATEMENT_MAX):
+            yield rows[first:at]
+            first, held = at, 0
+        held += size
+    if first < len(rows):
+        yield rows[first:]
 
 
 @cache

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.embedded import sqlite
 from shared.adapters.embedded.raw_store import SqliteRawStore, SqliteRejectedStore
+from shared.adapters.embedded.sqlite import Database
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.errors import ConflictError
+from shared.domain.errors import ConflictError, TransientError
 from shared.domain.times import ALL_TIME
 from shared.ports.raw_store import Created
 
@@ -38,7 +40,7 @@ def test_not_even_sql_changes_what_was_kept(tmp_path: Path, statement: str) -> N
     store.close()
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 31, 130])
+@pytest.mark.parametrize("size", [1, 2, 7, 31, 32, 33, 130])
 def test_groups_of_every_size_are_kept_with_their_own_bytes(tmp_path: Path, size: int) -> None:
     """Asiento keeps each of a group under its own name, once, however many there are; a taken name is refused."""
     store = SqliteRawStore(tmp_path / "raw.db")
@@ -48,6 +50,52 @@ def test_groups_of_every_size_are_kept_with_their_own_bytes(tmp_path: Path, size
     with pytest.raises(ConflictError):
         store.create_all([delivery(0, b"other")])
     assert list(store.deliveries(ALL_TIME)) == came
+    store.close()
+
+
+@pytest.mark.parametrize("kib", [1, 100, 200, 400])
+def test_rows_of_any_weight_are_inserted_all_or_none(tmp_path: Path, kib: int) -> None:
+    """Asiento inserts all rows of a group or none, also where they need more than one statement."""
+    database = Database(tmp_path / "any.db", "CREATE TABLE IF NOT EXISTS t (a PRIMARY KEY, b)")
+    rows = [(number, b"x" * 1024 * kib) for number in range(5)]
+    database.insert("t", rows[4:])
+    with pytest.raises(sqlite3.IntegrityError):
+        database.insert("t", rows)
+    assert database.rows("SELECT a FROM t") == [(4,)]
+    database.insert("t", rows[:4])
+    assert database.rows("SELECT a, b FROM t ORDER BY a") == rows
+    database.close()
+
+
+def test_a_statement_holds_no_more_than_its_share(tmp_path: Path) -> None:
+    """Asiento binds no more than 256 KiB to one statement, which holds it: bodies beyond that go one by one."""
+    database = Database(tmp_path / "any.db", "CREATE TABLE IF NOT EXISTS t (a, b)")
+    told: list[str] = []
+    database.connection.set_trace_callback(told.append)
+    database.insert("t", [(number, b"x" * 1024) for number in range(70)])
+    assert [each.count("(") for each in told if each.startswith("INSERT")] == [32, 32, 6]
+    told.clear()
+    database.insert("t", [(number, b"x" * 1024 * 100) for number in range(6)] + [(6, b"x" * 1024 * 300), (7, b"")])
+    assert [each.count("(") for each in told if each.startswith("INSERT")] == [2, 2, 2, 1, 1]
+    assert told[0].startswith("BEGIN"), "more than one statement is one transaction"
+    told.clear()
+    database.insert("t", [(8, b"")])
+    assert len(told) == 1, "one statement is a transaction by itself"
+    database.close()
+
+
+def test_who_finds_the_file_locked_may_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asiento says of a file that another process keeps locked that trying again can help, of one delivery and of many."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 0)
+    store = SqliteRawStore(tmp_path / "raw.db")
+    other = sqlite3.connect(tmp_path / "raw.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for size in (1, 40):
+        with pytest.raises(TransientError, match=r"raw\.db is locked"):
+            store.create_all([delivery(number) for number in range(size)])
+    other.execute("ROLLBACK")
+    assert store.create_all([delivery(0)]) == [Created.CREATED]
+    other.close()
     store.close()
 
 
