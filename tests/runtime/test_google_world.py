@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.context import world
+from scripts.bundle_environments import GOOGLE
 from shared.domain.errors import SettingsError
 from shared.runtime import wiring
 from shared.runtime.google import GoogleParts
@@ -13,24 +14,7 @@ from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-NOBODY = "127.0.0.1:1"
-EMULATORS = {
-    "STORAGE_EMULATOR_HOST": f"http://{NOBODY}",
-    "PUBSUB_EMULATOR_HOST": NOBODY,
-    "FIRESTORE_EMULATOR_HOST": NOBODY,
-    "SECRET_MANAGER_EMULATOR_HOST": NOBODY,
-    "BIGQUERY_EMULATOR_HOST": f"http://{NOBODY}",
-}
-"""Addresses that nobody serves: wiring opens clients and asks them nothing."""
-NEEDED = {
-    "ASIENTO_PROJECT": "project",
-    "ASIENTO_RAW_BUCKET": "raw",
-    "ASIENTO_REJECTED_BUCKET": "rejected",
-    "ASIENTO_KEY_BUCKET": "keys",
-    "ASIENTO_SEAL_BUCKET": "seals",
-    "ASIENTO_BQ_LOCATION": "southamerica-east1",
-}
-COMPLETE = {"ASIENTO_WORLD": "google", **NEEDED}
+NEEDED = [name for name in GOOGLE if name.startswith("ASIENTO_") and name != "ASIENTO_WORLD"]
 
 
 def _reconciled(parts: Parts) -> None:
@@ -41,9 +25,10 @@ def _reconciled(parts: Parts) -> None:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleParts]:
     """The Google world, its clients pointed at addresses that nobody serves."""
-    for name, value in EMULATORS.items():
-        monkeypatch.setenv(name, value)
-    world = GoogleParts(Settings.from_environment(COMPLETE))
+    for name, value in GOOGLE.items():
+        if name.endswith("_EMULATOR_HOST"):
+            monkeypatch.setenv(name, value)
+    world = GoogleParts(Settings.from_environment(GOOGLE))
     yield world
     world.close()
 
@@ -51,7 +36,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleParts]:
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_missing_setting_names_itself(missing: str) -> None:
     """Asiento refuses to start on Google Cloud while a setting is missing, and names exactly that one."""
-    given = {name: value for name, value in COMPLETE.items() if name != missing}
+    given = {name: value for name, value in GOOGLE.items() if name != missing}
     with pytest.raises(SettingsError, match=missing) as refused:
         Settings.from_environment(given)
     assert [name for name in NEEDED if name in str(refused.value)] == [missing]
@@ -61,7 +46,7 @@ def test_names_all_that_is_missing_at_once() -> None:
     """Asiento names every missing setting in one refusal, so that a deployment is mended once."""
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment({"ASIENTO_WORLD": "google"})
-    assert [name for name in NEEDED if name in str(refused.value)] == list(NEEDED)
+    assert [name for name in NEEDED if name in str(refused.value)] == NEEDED
 
 
 def test_the_deployment_sets_what_the_functions_need() -> None:
@@ -69,20 +54,20 @@ def test_the_deployment_sets_what_the_functions_need() -> None:
     text = (ROOT / "infra" / "terraform" / "functions.tf").read_text(encoding="utf-8")
     given = {word for word in text.split() if word.startswith("ASIENTO_")}
     Settings.from_environment({name: "google" if name == "ASIENTO_WORLD" else "x" for name in given})
-    assert given >= NEEDED.keys()
+    assert given >= set(NEEDED)
 
 
 def test_what_runs_on_one_machine_refuses_the_cloud() -> None:
     """Asiento does not serve a folder while the environment names the cloud."""
     with pytest.raises(SettingsError, match="ASIENTO_WORLD=google"):
-        wiring.embedded(Settings.from_environment(COMPLETE))
+        wiring.embedded(Settings.from_environment(GOOGLE))
 
 
 def test_a_command_opens_the_world_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asiento's commands ask the cloud where ASIENTO_WORLD says so, and a home folder where it does not."""
     with pytest.raises(SettingsError, match="asiento demo"), world(tmp_path / "nothing"):
         pytest.fail("there is nothing to open")
-    for name, value in COMPLETE.items():
+    for name, value in GOOGLE.items():
         monkeypatch.setenv(name, value)
     with world(tmp_path / "nothing") as parts:
         assert isinstance(parts, GoogleParts)
