@@ -108,11 +108,12 @@ class Database:
             (_insert_statement(table, len(part[0]), len(part)), list(chain.from_iterable(part)))
             for part in _portions(rows)
         ]
+        connection = self.connection
         if len(portions) == 1:
             with self._writing, self._told_if_locked():
-                self.connection.execute(*portions[0])
+                connection.execute(*portions[0])
             return
-        with self.transaction() as connection:
+        with self.transaction():
             for statement, cells in portions:
                 connection.execute(statement, cells)
 

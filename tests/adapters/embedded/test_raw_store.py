@@ -8,6 +8,7 @@ import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -82,6 +83,36 @@ def test_a_statement_holds_no_more_than_its_share(tmp_path: Path) -> None:
     database.insert("t", [(8, b"")])
     assert len(told) == 1, "one statement is a transaction by itself"
     database.close()
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_forked_process_waits_for_no_thread_of_its_parent(tmp_path: Path, size: int) -> None:
+    """Asiento writes in a forked server, also where a thread of its parent was just writing: no such thread is there."""
+    store = SqliteRawStore(tmp_path / "raw.db")
+    is_held, may_end = Event(), Event()
+
+    def hold() -> None:
+        with store._database._writing:
+            is_held.set()
+            may_end.wait()
+
+    holder = Thread(target=hold)
+    holder.start()
+    is_held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            store.create_all([delivery(number) for number in range(size)])
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    may_end.set()
+    holder.join()
+    assert status == 0
+    assert len(list(store.names(ALL_TIME))) == size
+    store.close()
 
 
 def test_who_finds_the_file_locked_may_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
