@@ -34,7 +34,8 @@ def _received(
         lambda: receive.answered(ours, requests),
         {each.label: lambda each=each: receive.answered(each, requests) for each in others},  # type: ignore[misc]  # bound
     )
-    yield latency("receive, time to 2xx", size, mine)
+    limit = others[-1].label
+    yield latency("receive, time to 2xx", size, mine, limit, seen[limit])
     for label, theirs in seen.items():
         yield row("receive", size, mine, label, theirs, "requests")
 

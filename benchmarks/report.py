@@ -77,10 +77,8 @@ def row(  # noqa: PLR0917  a row is read left to right, as the table is
     if isinstance(theirs, str):
         return Row(job, size, *shown, beside, theirs, "", "", "", str(len(ours)))
     label = f"{beside} ({theirs[0].more['versions']})" if "versions" in theirs[0].more else beside
-    speeds = sorted(_speed(one, other) for one, other in zip(ours, theirs, strict=True))
-    spread = f"{speeds[0]:.2f} to {speeds[-1]:.2f}"
-    middle = f"{statistics.median(speeds):.2f}"
-    return Row(job, size, *shown, label, _shown(theirs, unit), _peak(theirs), middle, spread, str(len(ours)))
+    speeds = [_speed(one, other) for one, other in zip(ours, theirs, strict=True)]
+    return Row(job, size, *shown, label, _shown(theirs, unit), _peak(theirs), *_spread(speeds), str(len(ours)))
 
 
 def alone(job: str, size: str, ours: Sequence[Sample], unit: str = "") -> Row:
@@ -88,10 +86,24 @@ def alone(job: str, size: str, ours: Sequence[Sample], unit: str = "") -> Row:
     return Row(job, size, _shown(ours, unit), _peak(ours), "", "", "", "", "", str(len(ours)))
 
 
-def latency(job: str, size: str, ours: Sequence[Sample]) -> Row:
-    """Return a row of the median of p50 and of p99, in milliseconds."""
-    p50, p99 = (round(statistics.median(each.more[name] for each in ours) / 1000, 1) for name in ("p50_us", "p99_us"))
-    return Row(job, size, f"p50 {p50} ms, p99 {p99} ms", _peak(ours), "", "", "", "", "", str(len(ours)))
+def latency(job: str, size: str, ours: Sequence[Sample], beside: str = "", theirs: Seen = "") -> Row:
+    """Return a row of the median of p50 and of p99, in milliseconds; its speed is how many times as short p99 is."""
+    shown = _percentiles(ours), _peak(ours)
+    if isinstance(theirs, str):
+        return Row(job, size, *shown, beside, theirs, "", "", "", str(len(ours)))
+    speeds = [other.more["p99_us"] / one.more["p99_us"] for one, other in zip(ours, theirs, strict=True)]
+    return Row(job, size, *shown, beside, _percentiles(theirs), _peak(theirs), *_spread(speeds), str(len(ours)))
+
+
+def _percentiles(samples: Sequence[Sample]) -> str:
+    p50, p99 = (
+        round(statistics.median(each.more[name] for each in samples) / 1000, 1) for name in ("p50_us", "p99_us")
+    )
+    return f"p50 {p50} ms, p99 {p99} ms"
+
+
+def _spread(speeds: Sequence[float]) -> tuple[str, str]:
+    return f"{statistics.median(speeds):.2f}", f"{min(speeds):.2f} to {max(speeds):.2f}"
 
 
 def _speed(ours: Sample, theirs: Sample) -> float:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import environments, jobs, report
 from benchmarks.bench import FULL, QUICK
 from benchmarks.environments import of_peer
-from benchmarks.report import PAGE_TEXT, Row, joined, measured, page, recorded, rounds, row, write
+from benchmarks.report import PAGE_TEXT, Row, joined, latency, measured, page, recorded, rounds, row, write
 from benchmarks.samples import Sample, of_child, of_command
 from shared.domain.errors import TerminalError
 
@@ -56,6 +56,16 @@ def test_speed_is_ours_over_theirs() -> None:
     told = row("job", "size", ours, "other", [Sample(0, 4_000)] * 3, "")
     assert (told.speed, told.spread) == ("2.00", "1.00 to 4.00")
     assert row("job", "size", [Sample(100, 1_000)], "the same, smaller", [Sample(10, 100)], "items").speed == "1.00"
+
+
+def test_a_row_of_latencies_shows_both_and_how_much_shorter_the_worst_of_ours_are() -> None:
+    """Asiento shows p50 and p99 of both, and as its speed how many times as short its p99 is; alone, it shows its own."""
+    ours = [Sample(1, 1, 2048, {"p50_us": 1_000, "p99_us": p99_us}) for p99_us in (10_000, 8_000, 20_000)]
+    theirs = [Sample(1, 1, 1024, {"p50_us": 3_000, "p99_us": 16_000})] * 3
+    told = latency("job", "size", ours, "other", theirs)
+    assert (told.ours, told.theirs) == ("p50 1.0 ms, p99 10.0 ms", "p50 3.0 ms, p99 16.0 ms")
+    assert (told.speed, told.spread) == ("1.60", "0.80 to 2.00")
+    assert latency("job", "size", ours)[4:9] == ("", "", "", "", "")
 
 
 def test_the_page_shows_every_row() -> None:
