@@ -4,6 +4,7 @@ The two sides are columns of a Parquet file each, in order of their keys: identi
 thousand entities one is missing on either side and one has another amount.
 """
 
+import gc
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -126,6 +127,7 @@ def job_ran(home: str) -> Sample:
     capabilities = registry.load("betterez").capabilities
     with opened(Path(home), KEYS) as parts, TemporaryDirectory() as folder:
         api = _ListingApi(parts.ledger.entities(kind))
+        gc.freeze()  # what the API holds is another process's: nobody looks for garbage in it here
         casebook = SqliteCasebook(Path(folder) / "cases.db")
         only = replace(capabilities, listings=(kind,), also_tells=())
         world = Reconciling(

@@ -31,13 +31,13 @@ from shared.domain.money import AMOUNT_MINOR_MAX
 from shared.domain.outcomes import Outcome
 from shared.domain.reconciliation import Claim, DifferenceType, Pair, Tally, differing
 from shared.domain.seals import HOUR
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline import seal as sealing
 from shared.pipeline.derive import Deriving, derive, derive_deliveries, replay
 from shared.pipeline.rebuild_bi import rebuild
 from shared.pipeline.receive import Call, receive
 from shared.pipeline.reconcile import reconcile
+from shared.pipeline.state_hash import state_hash
 from shared.providers.toolkit import registry
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts

@@ -10,8 +10,8 @@ from local.console import emit_json, err, out, progress, table
 from local.context import DEFAULT_HOME, AsJson, FirstDay, Home, LastDay, now, window, world, world_here
 from shared.domain.errors import SettingsError
 from shared.domain.outcomes import Outcome, Verdict
-from shared.domain.state_hash import state_hash
 from shared.pipeline.derive import replay as replay_deliveries
+from shared.pipeline.state_hash import state_hash
 from shared.runtime import wiring
 
 

@@ -15,7 +15,7 @@ from shared.domain.errors import SettingsError
 from shared.domain.facts import EntityKind
 from shared.domain.money import Money
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
+from shared.pipeline.state_hash import state_hash
 from shared.runtime.embedded import EmbeddedParts
 
 SHUFFLED = Chaos(seed=7, duplicate_share=0.05, is_shuffled=True)

@@ -19,10 +19,10 @@ from local.demo.homes import empty_home, new_keys, opened
 from local.doors import free_port, serve_functions
 from local.simulator import Api, ApiServer, Chaos, Plan, Season, Secrets, SendReport, send
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.automatic_rate import NO_PAYMENTS, AutomaticRate, automatic_rate
 from shared.pipeline.rebuild_bi import RebuildResult, rebuild
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.trace import FigureTrace, trace_figure
 from shared.runtime import wiring
 from shared.runtime.ids import new_delivery_id

@@ -27,12 +27,12 @@ from shared.domain.errors import TerminalError
 from shared.domain.facts import EntityKind
 from shared.domain.fold import Entity
 from shared.domain.reconciliation import LISTING_JOB
-from shared.domain.state_hash import state_hash
 from shared.domain.times import business_day, day_start, to_ms
 from shared.pipeline.certifying import certificates, sealed, shadows_json
 from shared.pipeline.kept import Kept
 from shared.pipeline.restate import Restating, restated
 from shared.pipeline.shadows import Shadowed, compare_shadows
+from shared.pipeline.state_hash import state_hash
 from shared.ports.casebook import Casebook
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore

@@ -16,10 +16,10 @@ import structlog
 from shared.contracts.holding import Holding
 from shared.domain.deliveries import Delivery
 from shared.domain.seals import Seal
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import Deriving, derive_deliveries
 from shared.pipeline.restoring import Restore, as_kept
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.verification.certified import Certificates, LedgerNow, check_certificates
 from shared.pipeline.verification.findings import Area, Findings
 from shared.pipeline.verification.replayed import Ledgers, check_facts, check_ledger

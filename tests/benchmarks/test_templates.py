@@ -16,9 +16,9 @@ from local.simulator import Chaos, Plan, Season
 from shared.domain.deliveries import Delivery
 from shared.domain.facts import EntityKind
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
 from shared.pipeline.derive import derive_deliveries
 from shared.pipeline.rebuild_bi import rebuild
+from shared.pipeline.state_hash import state_hash
 from shared.runtime import wiring
 
 SALES, SEED = 12, 7

@@ -7,10 +7,10 @@ from shared.domain.decisions import Choice, decision_key, decision_of
 from shared.domain.deliveries import OPERATOR
 from shared.domain.findings import Sighting, conflicting
 from shared.domain.fold import Entity
-from shared.domain.state_hash import state_hash
 from shared.pipeline.decide import Deciding, Wish, decide
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.reconciliation.decided import note_decisions
+from shared.pipeline.state_hash import state_hash
 from shared.ports.casebook import Casebook
 from shared.ports.ledger_store import LedgerStore
 from shared.ports.raw_store import RawStore

@@ -11,8 +11,8 @@ from shared.domain.facts import Fact, Stamp, Want
 from shared.domain.fold import fold
 from shared.domain.outcomes import Outcome
 from shared.domain.settle import Derivation, Effects, Snapshot, settle, touch_of
-from shared.domain.state_hash import state_hash
 from shared.domain.times import Window, to_ms
+from shared.pipeline.state_hash import state_hash
 from shared.ports.ledger_store import LedgerStore
 from tests.conformance.samples import NOON, after, apply, delivery, derived, fact, sale, ticket
 

@@ -13,7 +13,7 @@ from shared.domain.facts import EntityKey, EntityKind, Fact, Reading, Value, Ver
 from shared.domain.fold import Entity, from_document, to_document
 from shared.domain.outcomes import Outcome, Verdict
 from shared.domain.settle import Derivation, EventMark, OutboxMessage, Snapshot, StoredFact, settle, touch_of
-from shared.domain.state_hash import state_hash
+from shared.pipeline.state_hash import state_hash
 from tests.domain.statements import PAYMENT, SALE, TICKET, histories
 
 

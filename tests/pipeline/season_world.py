@@ -18,10 +18,10 @@ from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.raw_store import SqliteRawStore
 from shared.domain.deliveries import Channel, Delivery
 from shared.domain.reconciliation import ReconciliationRun
-from shared.domain.state_hash import state_hash
 from shared.domain.times import Window
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.reconcile import Counterparty, Reconciling, reconcile, run_all
+from shared.pipeline.state_hash import state_hash
 from shared.ports.provider import ApiAccess
 from shared.providers.toolkit import registry
 from shared.runtime.ids import new_delivery_id

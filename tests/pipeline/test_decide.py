@@ -20,11 +20,11 @@ from shared.domain.errors import NotFoundError, Refusal, RefusedError, SettingsE
 from shared.domain.facts import EntityKey, EntityKind
 from shared.domain.findings import ExceptionKind, FinanceException
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, to_ms
 from shared.pipeline.decide import Deciding, Wish, decide, take
 from shared.pipeline.derive import Deriving, replay
 from shared.pipeline.reconcile import reconcile
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.verification.findings import Area, Findings
 from shared.pipeline.verification.signatures import check_signature
 from shared.providers.operator.signature import sign

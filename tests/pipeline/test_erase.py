@@ -22,11 +22,11 @@ from shared.domain.errors import TerminalError
 from shared.domain.outcomes import Outcome
 from shared.domain.personal import identifier_text
 from shared.domain.sealed_values import holds_tokens
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.erase import Erased, erase
 from shared.pipeline.rebuild_bi import rebuild
 from shared.pipeline.seal import seal
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.trace import trace_delivery
 from shared.pipeline.verification.findings import Area
 from shared.pipeline.verify import Verification, verify

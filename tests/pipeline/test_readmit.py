@@ -13,12 +13,12 @@ from shared.domain.deliveries import Channel, Delivery
 from shared.domain.errors import RefusedError, SettingsError, TransientError
 from shared.domain.outcomes import Outcome
 from shared.domain.seals import HOUR
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline import derive as deriving
 from shared.pipeline import seal as sealing
 from shared.pipeline.readmit import ALREADY_KEPT_OTHERWISE, Readmission, Remaining, readmit
 from shared.pipeline.receive import Call, receive
+from shared.pipeline.state_hash import state_hash
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.settings import Settings

@@ -10,9 +10,9 @@ import pytest
 from shared.domain.errors import SettingsError, TransientError
 from shared.domain.facts import EntityKey, EntityKind, Value
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
 from shared.domain.times import to_ms
 from shared.pipeline.reconcile import JOBS, reconcile, run_all
+from shared.pipeline.state_hash import state_hash
 from tests.pipeline.small_company import NOON, WEEK, Company, body, capabilities, sale, sold, ticket
 
 SALES = 60

@@ -13,10 +13,10 @@ from shared.domain.facts import EntityKey, EntityKind, Value
 from shared.domain.findings import ExceptionKind, Owner
 from shared.domain.outcomes import Outcome
 from shared.domain.reconciliation import Difference, DifferenceType, ReconciliationRun
-from shared.domain.state_hash import state_hash
 from shared.domain.times import Window, to_ms
 from shared.pipeline.derive import Deriving, derive_deliveries, replay
 from shared.pipeline.reconcile import reconcile
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.take_in import TakingIn, take_in
 from shared.providers import mercadopago, stripe
 from tests.pipeline.small_company import NOON, Company, body

@@ -14,11 +14,11 @@ from shared.domain.deliveries import Channel
 from shared.domain.errors import NotFoundError, Quarantine, TransientError
 from shared.domain.outcomes import Outcome
 from shared.domain.reconciliation import ReconciliationRun
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window
 from shared.pipeline.derive import Deriving, replay
 from shared.pipeline.reconcile import Counterparty, reconcile
 from shared.pipeline.reconciliation import undeliverables as job
+from shared.pipeline.state_hash import state_hash
 from shared.ports.provider import AlsoTells, Fetched, Undelivered
 from tests.pipeline.season_world import SeasonWorld
 from tests.pipeline.small_company import WEEK, Books, Company, body, capabilities, sale, sold

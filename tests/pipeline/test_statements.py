@@ -14,11 +14,11 @@ from shared.domain.facts import EntityKind
 from shared.domain.outcomes import Outcome
 from shared.domain.reconciliation import DifferenceType
 from shared.domain.settlements import Generations
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import derive_deliveries, replay
 from shared.pipeline.file_rows import rows_of
 from shared.pipeline.reconcile import reconcile
+from shared.pipeline.state_hash import state_hash
 from shared.pipeline.take_in import FILE_BYTES_MAX, Intake, TakingIn, take_in
 from shared.providers import statement
 from tests.pipeline.test_reconcile_settlements import SETTLED, Office

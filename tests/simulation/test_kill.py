@@ -15,10 +15,10 @@ from shared.adapters.embedded.ledger_store import SqliteLedgerStore
 from shared.adapters.embedded.raw_store import SqliteRawStore
 from shared.adapters.embedded.warehouse import DuckDbWarehouse
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.derive import Deriving, derive
 from shared.pipeline.rebuild_bi import Rebuilding, build_hash, rebuild
+from shared.pipeline.state_hash import state_hash
 from tests.simulation.killing import DYING, PROLOGUE, run_killed
 from tests.simulation.town import WEBHOOK_SECRETS, Town
 from tests.simulation.world import World, postings_of

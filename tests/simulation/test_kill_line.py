@@ -20,9 +20,9 @@ from local.doors import Door, door, free_port
 from local.line import drain, receive_all, reconcile_until_closed, secrets_folder
 from local.simulator import API_SECRETS, Api, ApiServer, Chaos, Plan, Send
 from shared.domain.deliveries import Channel, Delivery
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME
 from shared.pipeline.seal import Sealing, seal, sealed_objects
+from shared.pipeline.state_hash import state_hash
 from shared.runtime import wiring
 from shared.runtime.embedded import EmbeddedParts
 from shared.runtime.settings import Settings

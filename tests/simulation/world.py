@@ -13,7 +13,6 @@ from shared.domain.deliveries import OPERATOR, STATEMENT, Delivery
 from shared.domain.errors import RefusedError, TransientError
 from shared.domain.reconciliation import ReconciliationRun
 from shared.domain.settle import Effects
-from shared.domain.state_hash import state_hash
 from shared.domain.times import ALL_TIME, Window, to_ms
 from shared.pipeline import decide, erase, keeping, readmit, reconcile, take_in
 from shared.pipeline import derive as deriving
@@ -21,6 +20,7 @@ from shared.pipeline import receive as receiving
 from shared.pipeline.protecting import ProtectedRawStore, Protection
 from shared.pipeline.rebuild_bi import Rebuilding, RebuildResult, rebuild
 from shared.pipeline.reconciliation.transactions import weeks_of
+from shared.pipeline.state_hash import state_hash
 from shared.ports.inbox import Inbox
 from shared.ports.key_store import Erasure
 from shared.ports.provider import Provider

@@ -21,10 +21,10 @@ from shared.adapters.google.rejected_store import GoogleRejectedStore
 from shared.adapters.google.secrets import GoogleSecrets
 from shared.domain.facts import Fact, Stamp
 from shared.domain.outcomes import Outcome
-from shared.domain.state_hash import state_hash
 from shared.pipeline.derive import Deriving, derive_deliveries
 from shared.pipeline.keeping import one_by_one
 from shared.pipeline.receive import Receiving
+from shared.pipeline.state_hash import state_hash
 from shared.ports.ledger_store import LedgerStore
 from shared.providers.toolkit import registry
 from tests.adapters.google.delivery_path import DAY, DeliveryPath, body_of, number_of

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from shared.domain.facts import EntityKey, EntityKind, Fact, Stamp, Version
 from shared.domain.fold import Entity, canonical
-from shared.domain.state_hash import state_hash
+from shared.pipeline.state_hash import state_hash
 
 ODD_TEXT = "".join(map(chr, range(0x300))) + "\u2028\uffee\U0001f68c"
 """Every kind of character that a writer of JSON may escape or leave."""
