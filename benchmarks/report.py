@@ -215,7 +215,8 @@ No test asserts a time: machines differ, ratios count.
 - *rebuild*: loads, models, checks, control path, certificates and publication by a warm process from a sealed home; the bare
   SQL is every statement of it, over the same files, without reading raw store and ledger. dbt and SQLMesh build our own models
   and checks over tables that are loaded before their clock starts; without certificates and publication, and without their
-  import. The home of a million sales is copied from a small one that went through the line, unless the run has replayed one.
+  import. *Loads apart* is ours without its loads beside them. The home of a million sales is copied from a small one that
+  went through the line, unless the run has replayed one.
 - *load*: raw and ledger into the warehouse; dlt takes bodies alone, and what is nested in them apart.
 - *reconcile, comparison*: claims of both sides to every kept difference, beside contenders that read the same columns from
   Parquet; the row with *claims of columns* makes them of those columns too, value by value. In the product claims come from
