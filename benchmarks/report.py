@@ -221,7 +221,7 @@ No test asserts a time: machines differ, ratios count.
 - *reconcile, comparison*: claims of both sides to every kept difference, beside contenders that read the same columns from
   Parquet; the row with *claims of columns* makes them of those columns too, value by value. In the product claims come from
   entities and listings, which no join reads: *job* is the whole of `transactions` over a real ledger and casebook, beside an
-  API that answers at once.
+  API that answers at once, in the same process: most of its memory are the listings of that API.
 - *cold start*: process start to the first answer of each bundle, on an environment of its own requirements.txt and compiled as
   the platform's build does it, in the Google world, over addresses where nobody listens.
 
