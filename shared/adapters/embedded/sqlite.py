@@ -86,20 +86,20 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run one write transaction: all of it or none. Raises TransientError if another process keeps the file locked."""
+        """Run one write transaction: all of it or none. Raises TransientError if the file cannot be written now."""
         connection = self.connection
-        with self._writing:
-            with self._told_if_locked():
-                connection.execute("BEGIN IMMEDIATE")
+        with self._writing, self._written():
+            connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # of a full disk SQLite itself has taken everything back
+                    connection.execute("ROLLBACK")
                 raise
 
     def insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert whole rows, all of them or none; raises TransientError if another process keeps the file locked.
+        """Insert whole rows, all of them or none; raises TransientError if the file cannot be written now.
 
         A group that one statement holds needs no other to begin and to end: its thread gives the interpreter away once, not
         five times. `table` is a constant of ours, with its columns where not all are given; what is inserted is bound.
@@ -110,7 +110,7 @@ class Database:
         ]
         connection = self.connection
         if len(portions) == 1:
-            with self._writing, self._told_if_locked():
+            with self._writing, self._written():
                 connection.execute(*portions[0])
             return
         with self.transaction():
@@ -118,13 +118,15 @@ class Database:
                 connection.execute(statement, cells)
 
     @contextmanager
-    def _told_if_locked(self) -> Iterator[None]:
+    def _written(self) -> Iterator[None]:
+        """Raise what keeps the file from being written as TransientError; a statement of ours that is wrong stays what it is."""
         try:
             yield
-        except sqlite3.OperationalError as locked:
-            if locked.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+        except sqlite3.OperationalError as failure:
+            code = getattr(failure, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+            if code == sqlite3.SQLITE_ERROR:
                 raise
-            raise TransientError(f"{self.path.name} is locked by another writer: {locked}; try again") from locked
+            raise TransientError(f"{self.path.name} cannot be written now: {failure}; try again") from failure
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
         """Return all rows of a small query."""

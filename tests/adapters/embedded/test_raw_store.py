@@ -122,12 +122,39 @@ def test_who_finds_the_file_locked_may_try_again(tmp_path: Path, monkeypatch: py
     other = sqlite3.connect(tmp_path / "raw.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for size in (1, 40):
-        with pytest.raises(TransientError, match=r"raw\.db is locked"):
+        with pytest.raises(TransientError, match=r"raw\.db cannot be written now: database is locked"):
             store.create_all([delivery(number) for number in range(size)])
     other.execute("ROLLBACK")
     assert store.create_all([delivery(0)]) == [Created.CREATED]
     other.close()
     store.close()
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_full_disk_takes_nothing_back_that_was_kept(tmp_path: Path, size: int) -> None:
+    """Asiento says of a disk that is full that trying again can help; it keeps what it had, and goes on once there is room."""
+    store = SqliteRawStore(tmp_path / "raw.db")
+    kept, late = delivery(0), [delivery(number, b"x" * 1_000_000) for number in range(1, size + 1)]
+    store.create_all([kept])
+    (pages,) = store._database.connection.execute("PRAGMA page_count").fetchone()
+    store._database.connection.execute(f"PRAGMA max_page_count = {pages + 50}")
+    with pytest.raises(TransientError, match=r"raw\.db cannot be written now: database or disk is full"):
+        store.create_all(late)
+    assert list(store.names(ALL_TIME)) == [kept.object_name]
+    store._database.connection.execute("PRAGMA max_page_count = 1000000")
+    assert store.create_all(late) == [Created.CREATED] * size
+    store.close()
+
+
+def test_a_statement_of_ours_that_is_wrong_is_no_reason_to_try_again(tmp_path: Path) -> None:
+    """Asiento tells a defect of its own from a file that cannot be written: nobody tries that again."""
+    database = Database(tmp_path / "any.db", "CREATE TABLE IF NOT EXISTS t (a)")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        database.insert("absent", [(1,)])
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), database.transaction() as connection:
+        connection.execute("SELECT * FROM absent")
+    database.insert("t", [(1,)])
+    database.close()
 
 
 KEEPER = """
