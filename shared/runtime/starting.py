@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 NEW_OBJECTS_MAX = 5_000
 """How many new objects may stand before garbage is looked for. By itself the interpreter looks after 700: of a few requests that
-are being answered at once, none of which is garbage. What a request leaves goes with it and waits for no collection."""
+are being answered at once, none of which is garbage. What a webhook leaves goes with it and waits for no collection."""
 
 
 @contextmanager

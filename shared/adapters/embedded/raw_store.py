@@ -29,7 +29,7 @@ BEGIN SELECT RAISE(ABORT, 'raw objects are never deleted'); END;
 _CHECKPOINT_PAGES = 4_000
 """How far the log grows (16 MiB) before it is used anew. Pages of what is only added to do not change again, and a flush of a
 log that no longer grows is the cheaper one: the file system has no new length to keep. Who comes while it is written back
-waits for that, some 10 ms: of deliveries of 1.5 KB under full load fewer than one of a hundred."""
+waits for that; written back less often, it holds up fewer (docs/performance.md)."""
 
 _NAMES_A_PAGE = 5_000
 

@@ -23,7 +23,8 @@ CHECKPOINT_PAGES = 16_384
 
 _ROWS_A_STATEMENT_MAX = 32
 _BYTES_A_STATEMENT_MAX = 256 * 1024
-"""A prepared statement holds what was bound to it until it is used again: all sizes of one together hold 8 MiB at most."""
+"""A prepared statement holds what was bound to it until it is used again: all sizes of one together hold 9 MiB at most.
+A body may be longer than this share by itself, and has its statement alone."""
 
 _PRIMARY_CODE = 0xFF
 """Of an error code of SQLite, the part that says what went wrong and not in which of its ways."""
